@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+# tcpdrop: needs clang (or CC=musl-gcc), musl and the kernel's UAPI headers.
+
+CC      = clang
+CFLAGS  = -Oz -g
+LDFLAGS =
+PREFIX  = /usr/local
+SBINDIR = $(PREFIX)/sbin
+MANDIR  = $(PREFIX)/share/man
+ARCH   := $(shell uname -m)
+
+# In the order of the data: this list is the map of the program.
+OBJECTS = main.o options.o kernel.o probe.o offsets.o program.o bpf_asm.o \
+          tracer.o attach.o advice.o ring.o decode.o kallsyms.o tracefs.o \
+          names.o reasons.o format.o check.o dump.o
+
+WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE= $(WARNINGS) -ffile-prefix-map=$(CURDIR)=. -MMD -MP \
+             -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables \
+             -fno-unwind-tables $(MUSL_CFLAGS) $(CFLAGS)
+ALL_LDFLAGS = -static -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,noseparate-code -Wl,-z,norelro $(MUSL_LDFLAGS) $(LDFLAGS)
+
+# clang on a system whose libc is not musl: Debian keeps musl in a folder of its own.
+MUSL = $(firstword $(wildcard /usr/lib/$(ARCH)-linux-musl /usr/lib/musl/lib))
+ifeq ($(findstring musl,$(shell $(CC) -dumpmachine 2>/dev/null) $(notdir $(CC))),)
+MUSL_INCLUDE = $(firstword $(wildcard /usr/include/$(ARCH)-linux-musl /usr/lib/musl/include))
+MUSL_CFLAGS  = -nostdinc -isystem $(MUSL_INCLUDE) \
+               -isystem $(shell $(CC) -print-resource-dir)/include
+MUSL_LDFLAGS = -nostdlib $(MUSL)/crt1.o $(MUSL)/crti.o
+MUSL_LIBS    = $(MUSL)/libc.a $(shell $(CC) -print-libgcc-file-name) $(MUSL)/crtn.o
+endif
+# The kernel's headers come last, so that libc's own win.
+MUSL_CFLAGS += -idirafter /usr/include -idirafter /usr/include/$(ARCH)-linux-gnu
+
+Q = $(if $(V),,@)
+say = $(if $(V),,@echo "  $(1)	$@";)
+
+all: tcpdrop
+
+tcpdrop: $(OBJECTS)
+	$(call say,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $(OBJECTS) $(MUSL_LIBS)
+
+%.o: %.c
+	$(call say,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+-include $(OBJECTS:.o=.d)
+
+size: tcpdrop
+	$(Q)cp tcpdrop tcpdrop.stripped && strip tcpdrop.stripped
+	$(Q)wc -c < tcpdrop.stripped | sed 's/$$/ bytes stripped/'; rm -f tcpdrop.stripped
+
+check: all
+	$(Q)tests/run
+
+install: tcpdrop
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8
+	install -s -m 755 tcpdrop $(DESTDIR)$(SBINDIR)/tcpdrop
+	install -m 644 man/tcpdrop.8 $(DESTDIR)$(MANDIR)/man8/tcpdrop.8
+
+uninstall:
+	rm -f $(DESTDIR)$(SBINDIR)/tcpdrop $(DESTDIR)$(MANDIR)/man8/tcpdrop.8
+
+clean:
+	rm -rf tcpdrop tcpdrop.stripped *.o *.d tests/build
+
+.PHONY: all size check install uninstall clean

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Builds a BPF program from blocks of instructions, resolves its labels, and
+ * lists it. Knows instructions, not what they are for.
+ */
+#ifndef BPF_ASM_H
+#define BPF_ASM_H
+
+#include <linux/bpf.h>
+
+#include <stddef.h>
+
+enum {
+	BPF_ASM_MAX    = 4096, /* BPF_MAXINSNS, <linux/bpf_common.h>: the limit to 5.1 */
+	BPF_ASM_BLOCKS = 128,
+	BPF_ASM_LABELS = 256,
+};
+
+struct bpf_asm {
+	struct bpf_insn insn[BPF_ASM_MAX];
+	unsigned        count;
+	struct {
+		const char *title;
+		unsigned    at; /* index of the first instruction */
+	} block[BPF_ASM_BLOCKS];
+	unsigned        blocks;
+	unsigned        labels; /* numbers below this are taken */
+	int             error;  /* the first thing that went wrong, -errno */
+};
+
+/* Starts an empty program; label numbers below first_label are the caller's own. */
+void bpf_asm_start(struct bpf_asm *, unsigned first_label);
+
+/* A label number nobody has. */
+int bpf_asm_label(struct bpf_asm *);
+
+/* Appends count instructions. A title begins a block in the listing; NULL goes on. */
+void bpf_asm_append(struct bpf_asm *, const char *title, const struct bpf_insn *, size_t count);
+
+#define BPF_ASM(a, title, ...) \
+	bpf_asm_append((a), (title), (const struct bpf_insn[]){ __VA_ARGS__ }, \
+	               sizeof((const struct bpf_insn[]){ __VA_ARGS__ }) / sizeof(struct bpf_insn))
+
+/*
+ * Takes the labels out and turns label numbers into distances. Returns 0, or
+ * -E2BIG too long, -ENOENT a jump to a label that is not there, -EEXIST a label
+ * set twice, -ELOOP a jump backward (the verifier refuses loops to 5.2).
+ */
+int bpf_asm_link(struct bpf_asm *);
+
+/*
+ * Writes one instruction as text, terminated, cut at size: "r0 = *(u32 *)(r1 +112)".
+ * next is the following slot (for 64-bit loads), at the index (for jump targets).
+ * Returns the length written.
+ */
+size_t bpf_asm_print(char *buf, size_t size, const struct bpf_insn *, unsigned at);
+
+#endif

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+#include <linux/version.h>
+
+#include <sys/utsname.h>
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "advice.h"
+#include "arch.h"
+#include "check.h"
+#include "kallsyms.h"
+#include "kernel.h"
+#include "options.h"
+#include "tracer.h"
+
+static const char OK[] = "ok", NOTE[] = "note", FAIL[] = "FAIL";
+
+__attribute__((format(printf, 4, 5)))
+static void
+line(int fd, const char *status, const char *what, const char *format, ...)
+{
+	char text[512];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	dprintf(fd, "%-4s  %-12s  %s\n", status, what, text);
+}
+
+/* ": " and what to do about it, or nothing. */
+static const char *
+remedy(const struct tracer *t, enum step step, int error)
+{
+	static char text[256];
+	size_t n = 2;
+
+	advice(text + n, sizeof(text) - n, step, error, t->version);
+	memcpy(text, text[n] ? ": " : "\0", 2);
+	return text;
+}
+
+static void
+tell_kernel(const struct tracer *t, int fd)
+{
+	struct utsname name;
+	char version[32], lacking[64], lockdown[32];
+
+	kernel_version_text(version, sizeof(version), t->version);
+	memset(&name, 0, sizeof(name));
+	uname(&name);
+	line(fd, OK, "kernel", "Linux %s (%s)", version, name.release);
+	line(fd, OK, "architecture", "%s", arch.name);
+	kernel_lacking(lacking, sizeof(lacking), t->version);
+	if (lacking[0])
+		line(fd, FAIL, "privileges", "this process lacks %s: run as root", lacking);
+	else
+		line(fd, OK, "privileges", "all that are needed");
+	kernel_lockdown(lockdown, sizeof(lockdown));
+	if (!strcmp(lockdown, "confidentiality"))
+		line(fd, FAIL, "lockdown", "%s: boot with lockdown=none, or without Secure Boot", lockdown);
+	else
+		line(fd, OK, "lockdown", "%s", lockdown[0] ? lockdown : "not known to this kernel");
+}
+
+static void
+tell_one_probe(const struct tracer *t, int fd, unsigned i)
+{
+	const struct tracer_probe *p = &t->probe[i];
+	const struct probe *probe = probe_get(i);
+
+	if (p->attached && probe->kind == PROBE_TRACEPOINT)
+		line(fd, OK, "probe", "%s: %u arguments, %u instructions", probe->label, p->arguments,
+		     p->count);
+	else if (p->attached)
+		line(fd, OK, "probe", "%s: %u instructions", probe->label, p->count);
+	else if (p->wanted)
+		line(fd, NOTE, "probe", "%s: %s%s", probe->label, strerror(-p->error),
+		     remedy(t, p->step, p->error));
+}
+
+/*
+ * To 5.17 tcp_drop() frees with __kfree_skb(), which neither kfree_skb() nor the
+ * tracepoint sees; a compiler that inlined it has left nothing to probe.
+ */
+static void
+tell_coverage(const struct tracer *t, int fd)
+{
+	for (unsigned i = 0; i < PROBES; i++) {
+		const struct tracer_probe *p = &t->probe[i];
+
+		if (strcmp(probe_get(i)->name, "tcp_drop") != 0)
+			continue;
+		if (p->attached || t->version >= KERNEL_VERSION(5, 18, 0))
+			line(fd, OK, "coverage", "every place that frees a dropped packet with a trace");
+		else
+			line(fd, NOTE, "coverage", "tcp_drop() cannot be probed here%s: segments it drops "
+			     "(old data, outside the window, invalid ACK, ...) are not seen",
+			     p->error == -ENOENT ? " (the compiler inlined it)" : "");
+	}
+}
+
+static void
+tell_probes(const struct tracer *t, int fd)
+{
+	if (t->pmu < 0)
+		line(fd, NOTE, "kprobes", "%s%s", strerror(-t->pmu), remedy(t, STEP_PMU, t->pmu));
+	else
+		line(fd, OK, "kprobes", "perf PMU %d", t->pmu);
+	for (unsigned i = 0; i < PROBES; i++)
+		tell_one_probe(t, fd, i);
+	tell_coverage(t, fd);
+}
+
+static void
+tell_offset(const struct tracer *t, int fd, enum offset id)
+{
+	static const char *const sources[] = {
+		[OFFSET_UNKNOWN] = "not known", [OFFSET_TABLE] = "table",
+		[OFFSET_KERNEL] = "kernel", [OFFSET_USER] = "--offsets",
+	};
+	const struct offsets *o = &t->offsets;
+	char place[16] = "-", table[48] = "";
+
+	if (o->at[id] != OFFSET_NONE)
+		snprintf(place, sizeof(place), "%u", o->at[id]);
+	if (o->table[id] != OFFSET_NONE && o->table[id] != o->at[id])
+		snprintf(table, sizeof(table), ", the table says %u", o->table[id]);
+	line(fd, o->source[id] == OFFSET_UNKNOWN ? NOTE : OK, "offset", "%s = %s (%s%s)",
+	     offsets_name(id), place, sources[o->source[id]], table);
+}
+
+static void
+tell_offsets(const struct tracer *t, int fd)
+{
+	const struct offsets *o = &t->offsets;
+	unsigned told = 0, differ = 0;
+	char row[32];
+
+	for (unsigned id = 0; id < OFFSETS; id++) {
+		told += o->source[id] == OFFSET_KERNEL;
+		differ += o->source[id] == OFFSET_KERNEL && o->table[id] != OFFSET_NONE
+		          && o->table[id] != o->at[id];
+	}
+	kernel_version_text(row, sizeof(row), o->row);
+	line(fd, o->exact ? OK : NOTE, "offsets", "table row for Linux %s%s", row,
+	     o->exact ? "" : ", the nearest there is");
+	if (o->asked)
+		line(fd, OK, "offsets", "the kernel tells %u of %u, %u differ from the table: the kernel's "
+		     "word is taken", told, OFFSETS, differ);
+	else
+		line(fd, NOTE, "offsets", "the kernel was not asked: %s: %s%s", advice_step(t->unasked),
+		     strerror(-t->unasked_error), remedy(t, t->unasked, t->unasked_error));
+	for (enum offset id = 0; id < OFFSETS; id++)
+		tell_offset(t, fd, id);
+}
+
+static void
+tell_names(const struct tracer *t, int fd)
+{
+	static struct kallsyms symbols;
+	int error = kallsyms_read(&symbols, "/proc/kallsyms");
+
+	if (error)
+		line(fd, NOTE, "symbols", "/proc/kallsyms: %s: stacks are shown as addresses",
+		     error == -EPERM ? "addresses are hidden, set the sysctl kernel.kptr_restrict to 0 or 1 "
+		     "and have CAP_SYSLOG" : strerror(-error));
+	else
+		line(fd, OK, "symbols", "%u functions in /proc/kallsyms", symbols.count);
+	kallsyms_free(&symbols);
+	line(fd, t->has_names ? OK : NOTE, "reasons", "%s", t->names_from);
+}
+
+static void
+tell_rings(struct tracer *t, int fd)
+{
+	int error = tracer_test_ring(t);
+
+	line(fd, OK, "rings", "%u CPUs, %llu KiB each", t->rings.open,
+	     (unsigned long long)t->rings.size / 1024);
+	if (error == -EINVAL || error == -EOPNOTSUPP)
+		line(fd, NOTE, "ring test", "this kernel cannot run a test program (Linux 4.12 can)");
+	else if (error)
+		line(fd, FAIL, "ring test", "%s%s", strerror(-error), remedy(t, STEP_LOAD, error));
+	else
+		line(fd, OK, "ring test", "an event went through");
+}
+
+void
+check_describe(const struct tracer *t, int fd)
+{
+	tell_probes(t, fd);
+	tell_offsets(t, fd);
+	line(fd, t->has_names ? OK : NOTE, "reasons", "%s", t->names_from);
+}
+
+/* The first line of an error becomes the report's, the others follow it. */
+static void
+tell_error(char *text)
+{
+	for (char *p = strtok(text, "\n"); p; p = strtok(NULL, "\n"))
+		line(STDOUT_FILENO, FAIL, "trace", "%s", p);
+}
+
+int
+check(struct tracer *t, const struct options *o)
+{
+	int error = tracer_learn(t, o) || tracer_open(t);
+
+	tell_kernel(t, STDOUT_FILENO);
+	if (t->rings.open)
+		tell_probes(t, STDOUT_FILENO);
+	tell_offsets(t, STDOUT_FILENO);
+	tell_names(t, STDOUT_FILENO);
+	if (!error)
+		tell_rings(t, STDOUT_FILENO);
+	else
+		tell_error(t->error);
+	line(STDOUT_FILENO, error ? FAIL : OK, "verdict", "%s", error ? "tcpdrop cannot trace here"
+	                                                              : "tcpdrop can trace here");
+	tracer_close(t);
+	return error ? 1 : 0;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+#include <linux/version.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "arch.h"
+#include "dump.h"
+#include "kernel.h"
+#include "options.h"
+#include "tracer.h"
+
+/* Maps have no file descriptors here: these numbers stand for them in the listing. */
+static const struct program_maps numbered = {
+	.counters = 0, .rings = 1, .bells = 2, .armed = 3, .marks = 4,
+};
+
+/* The probes that a kernel of that version would have, before backports; see probe.c. */
+static bool
+expected(const struct probe *p, uint32_t version)
+{
+	if (!strcmp(p->name, "tcp_drop"))
+		return version < KERNEL_VERSION(5, 18, 0);
+	if (!strcmp(p->name, "kfree_skb"))
+		return version < KERNEL_VERSION(5, 17, 0);
+	if (!strcmp(p->name, "kfree_skb_reason"))
+		return version >= KERNEL_VERSION(5, 17, 0) && version < KERNEL_VERSION(6, 11, 0);
+	if (!strcmp(p->name, "sk_skb_reason_drop"))
+		return version >= KERNEL_VERSION(6, 11, 0);
+	return version >= KERNEL_VERSION(4, 17, 0);
+}
+
+static uint8_t
+arguments(uint32_t version)
+{
+	return version >= KERNEL_VERSION(6, 11, 0) ? 4 : version >= KERNEL_VERSION(5, 17, 0) ? 3 : 2;
+}
+
+static void
+list(const struct bpf_asm *a)
+{
+	unsigned block = 0;
+
+	for (unsigned i = 0; i < a->count; i++) {
+		char text[80];
+
+		for (; block < a->blocks && a->block[block].at <= i; block++)
+			printf("; %s\n", a->block[block].title);
+		bpf_asm_print(text, sizeof(text), &a->insn[i], i);
+		printf("%5u  %s\n", i, text);
+		if (a->insn[i].code == (BPF_LD | BPF_DW | BPF_IMM))
+			i++;
+	}
+}
+
+static int
+dump_probe(struct tracer *t, unsigned i)
+{
+	char version[32];
+	int error = tracer_build(t, i, arguments(t->version));
+
+	if (error) {
+		fprintf(stderr, "tcpdrop: %s: %s\n", probe_get(i)->label, strerror(-error));
+		return 1;
+	}
+	kernel_version_text(version, sizeof(version), t->version);
+	printf("# %s, Linux %s, %s: %u instructions\n", probe_get(i)->label, version, arch.name,
+	       t->text.count);
+	list(&t->text);
+	return 0;
+}
+
+/* "5.10,x86_64"; the architecture may be left out. */
+static int
+read_target(struct tracer *t, const char *target)
+{
+	const char *comma = strchr(target, ',');
+
+	t->version = kernel_version_parse(target);
+	if (!t->version) {
+		fprintf(stderr, "tcpdrop: --dump=%s: expected VERSION[,ARCH], as in 5.10,%s\n", target,
+		        arch.name);
+		return -1;
+	}
+	if (comma && strcmp(comma + 1, arch.name) != 0) {
+		fprintf(stderr, "tcpdrop: --dump=%s: this tcpdrop is built for %s only\n", target,
+		        arch.name);
+		return -1;
+	}
+	return 0;
+}
+
+int
+dump(struct tracer *t, const struct options *o)
+{
+	unsigned set = PROBE_ALL;
+	int status = 0;
+
+	if (o->dump_target && read_target(t, o->dump_target))
+		return 2;
+	if (tracer_learn(t, o)
+	    || (o->probe && probe_parse(o->probe, &set, t->error, sizeof(t->error)))) {
+		fprintf(stderr, "tcpdrop: %s\n", t->error);
+		return 2;
+	}
+	t->maps = numbered;
+	printf("# maps: 0 counters, 1 rings, 2 bells, 3 armed, 4 marks\n");
+	for (unsigned i = 0; i < PROBES && !status; i++)
+		if (set >> i & 1 && (o->probe || expected(probe_get(i), t->version)))
+			status = dump_probe(t, i);
+	return status;
+}

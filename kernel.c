@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include <linux/capability.h>
+#include <linux/version.h>
+
+#include <sys/auxv.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernel.h"
+
+#ifndef CAP_PERFMON /* <linux/capability.h>, 5.8 on */
+#define CAP_PERFMON 38
+#define CAP_BPF     39
+#endif
+
+enum { INIT_PID_NAMESPACE = (int)0xeffffffc }; /* PROC_PID_INIT_INO, include/linux/proc_ns.h */
+
+static size_t
+align4(size_t n)
+{
+	return (n + 3) & ~(size_t)3;
+}
+
+/* The note named "Linux" of type 0: arch/ * /vdso/note.S since 2.6 */
+static uint32_t
+find_note(const uint8_t *p, const uint8_t *end)
+{
+	ElfW(Nhdr) note;
+	uint32_t code;
+
+	while ((size_t)(end - p) >= sizeof(note)) {
+		const uint8_t *name = p + sizeof(note), *value;
+
+		memcpy(&note, p, sizeof(note));
+		value = name + align4(note.n_namesz);
+		if (note.n_type == 0 && note.n_namesz == 6 && !memcmp(name, "Linux", 6)) {
+			memcpy(&code, value, sizeof(code));
+			return code;
+		}
+		p = value + align4(note.n_descsz);
+	}
+	return 0;
+}
+
+static uint32_t
+vdso_version(void)
+{
+	const uint8_t *vdso = (const uint8_t *)getauxval(AT_SYSINFO_EHDR);
+	ElfW(Ehdr) elf;
+	uint32_t code = 0;
+
+	if (!vdso)
+		return 0;
+	memcpy(&elf, vdso, sizeof(elf));
+	for (unsigned i = 0; i < elf.e_phnum && !code; i++) {
+		ElfW(Phdr) part;
+
+		memcpy(&part, vdso + elf.e_phoff + i * elf.e_phentsize, sizeof(part));
+		if (part.p_type == PT_NOTE)
+			code = find_note(vdso + part.p_offset, vdso + part.p_offset + part.p_filesz);
+	}
+	return code;
+}
+
+uint32_t
+kernel_version(void)
+{
+	uint32_t code = vdso_version();
+	struct utsname name;
+
+	if (!code && !uname(&name))
+		code = kernel_version_parse(name.release);
+	return code;
+}
+
+void
+kernel_version_text(char *buf, size_t size, uint32_t version)
+{
+	snprintf(buf, size, "%u.%u.%u", version >> 16, version >> 8 & 255, version & 255);
+}
+
+uint32_t
+kernel_version_parse(const char *text)
+{
+	unsigned long part[3] = { 0, 0, 0 };
+	unsigned n = 0;
+
+	while (n < 3 && *text >= '0' && *text <= '9') {
+		char *end;
+
+		part[n++] = strtoul(text, &end, 10);
+		text = *end == '.' ? end + 1 : "";
+	}
+	if (n < 2 || part[0] > 255 || part[1] > 255)
+		return 0;
+	return (uint32_t)(part[0] << 16 | part[1] << 8 | (part[2] > 255 ? 255 : part[2]));
+}
+
+static uint64_t
+effective_capabilities(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	memset(data, 0, sizeof(data));
+	syscall(SYS_capget, &header, data);
+	return (uint64_t)data[1].effective << 32 | data[0].effective;
+}
+
+static bool
+has(uint64_t set, int capability)
+{
+	return set >> capability & 1;
+}
+
+void
+kernel_lacking(char *buf, size_t size, uint32_t version)
+{
+	uint64_t set = effective_capabilities();
+
+	buf[0] = '\0';
+	if (has(set, CAP_SYS_ADMIN))
+		return;
+	if (version < KERNEL_VERSION(5, 8, 0))
+		snprintf(buf, size, "CAP_SYS_ADMIN");
+	else if (!has(set, CAP_BPF) || !has(set, CAP_PERFMON))
+		snprintf(buf, size, "%s%s%s", has(set, CAP_BPF) ? "" : "CAP_BPF",
+		         has(set, CAP_BPF) || has(set, CAP_PERFMON) ? "" : " and ",
+		         has(set, CAP_PERFMON) ? "" : "CAP_PERFMON");
+}
+
+bool
+kernel_file(const char *path, char *buf, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, size - 1);
+
+	if (fd >= 0)
+		close(fd);
+	buf[n < 0 ? 0 : n] = '\0';
+	buf[strcspn(buf, "\n")] = '\0';
+	return n >= 0;
+}
+
+/* "none [integrity] confidentiality": the one in force is in brackets. */
+void
+kernel_lockdown(char *buf, size_t size)
+{
+	char text[64];
+	const char *open, *close;
+
+	buf[0] = '\0';
+	if (!kernel_file("/sys/kernel/security/lockdown", text, sizeof(text)))
+		return;
+	open = strchr(text, '[');
+	close = open ? strchr(open, ']') : NULL;
+	if (close)
+		snprintf(buf, size, "%.*s", (int)(close - open - 1), open + 1);
+}
+
+bool
+kernel_pid_namespace(uint64_t *dev, uint64_t *ino)
+{
+	struct stat st;
+
+	if (stat("/proc/self/ns/pid", &st) || st.st_ino == (ino_t)(uint32_t)INIT_PID_NAMESPACE)
+		return false;
+	*dev = st.st_dev;
+	*ino = st.st_ino;
+	return true;
+}

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tcpdrop: options -> probe -> offsets -> program -> attach -> ring -> decode
+ * -> kallsyms, names -> format -> stdout.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "decode.h"
+#include "drop.h"
+#include "dump.h"
+#include "format.h"
+#include "kallsyms.h"
+#include "options.h"
+#include "tracer.h"
+
+enum {
+	SECOND  = 1000000000,
+	LATENCY = SECOND / 50,  /* the longest a drop waits while others keep us busy */
+	ROOM    = 64 * 1024,
+};
+
+static const char version[] = "tcpdrop 0.1\n";
+
+/* What is still to be written, and what has been. */
+struct output {
+	char   buf[ROOM + FORMAT_MAX];
+	size_t used;
+	int    error; /* of write(2), -errno */
+};
+
+struct run {
+	const struct options *options;
+	struct format_style   style;
+	struct kallsyms       symbols;
+	int                   symbols_error;
+	bool                  symbols_loaded;
+	uint64_t              start;    /* CLOCK_MONOTONIC */
+	uint64_t              to_wall;  /* CLOCK_REALTIME less CLOCK_MONOTONIC */
+	uint64_t              shown;
+	uint64_t              lost;
+	bool                  ended;    /* the count is reached */
+};
+
+static struct tracer tracer;
+static struct output out;
+static struct drop   drop;
+static volatile sig_atomic_t interrupted;
+
+static void
+say(const char *text)
+{
+	while (*text) {
+		size_t n = strcspn(text, "\n");
+
+		fprintf(stderr, "tcpdrop: %.*s\n", (int)n, text);
+		text += n + (text[n] == '\n');
+	}
+}
+
+static void
+on_signal(int number)
+{
+	interrupted = number;
+}
+
+static uint64_t
+nanoseconds(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
+}
+
+static void
+flush(void)
+{
+	size_t done = 0;
+
+	while (done < out.used && !out.error) {
+		ssize_t n = write(STDOUT_FILENO, out.buf + done, out.used - done);
+
+		if (n < 0 && errno != EINTR)
+			out.error = -errno;
+		else if (n > 0)
+			done += (size_t)n;
+	}
+	out.used = 0;
+}
+
+static void
+make_room(void)
+{
+	if (out.used > ROOM)
+		flush();
+}
+
+/* ---- one drop ---- */
+
+/* Symbols are read when the first stack is to be shown, and not before. */
+static void
+load_symbols(struct run *run)
+{
+	char line[160];
+
+	run->symbols_loaded = true;
+	run->symbols_error = kallsyms_read(&run->symbols, "/proc/kallsyms");
+	if (!run->symbols_error)
+		return;
+	snprintf(line, sizeof(line), "no symbols, addresses are shown: /proc/kallsyms: %s",
+	         run->symbols_error == -EPERM ? "addresses are hidden (sysctl kernel.kptr_restrict, "
+	         "CAP_SYSLOG)" : strerror(-run->symbols_error));
+	say(line);
+}
+
+static void
+name_frame(struct run *run, struct frame *f)
+{
+	if (!run->symbols_loaded)
+		load_symbols(run);
+	if (!run->symbols_error && f->address)
+		kallsyms_find(&run->symbols, f->address, f);
+}
+
+/* Adds the words to what the record says. */
+static void
+name_drop(struct run *run, struct drop *d, uint64_t time)
+{
+	d->since_start = time > run->start ? time - run->start : 0;
+	d->time = time + run->to_wall;
+	d->state_name = names_state(d->state);
+	d->reason_name = d->has_reason ? names_reason(&tracer.names, d->reason) : NULL;
+	if (run->style.stack || run->style.json)
+		name_frame(run, &d->location);
+	for (unsigned i = 0; i < d->frames; i++)
+		name_frame(run, &d->stack[i]);
+}
+
+static void
+show_sample(struct run *run, const struct sample *s)
+{
+	if (s->lost) {
+		run->lost += s->lost;
+		if (run->style.json)
+			out.used += format_lost(out.buf + out.used, sizeof(out.buf) - out.used,
+			                        &run->style, s->time + run->to_wall, s->lost);
+	} else if (!decode_drop(s, &drop)) {
+		name_drop(run, &drop, s->time);
+		out.used += format_drop(out.buf + out.used, sizeof(out.buf) - out.used, &run->style, &drop);
+		run->shown++;
+		run->ended = run->options->count && run->shown == run->options->count;
+	}
+	make_room();
+}
+
+/* ---- the loop ---- */
+
+static bool
+drain(struct run *run)
+{
+	struct sample s;
+	bool any = false;
+
+	rings_round(&tracer.rings);
+	while (!run->ended && !out.error && rings_next(&tracer.rings, &s)) {
+		show_sample(run, &s);
+		any = true;
+	}
+	flush();
+	return any;
+}
+
+/* Nanoseconds to wait at most: what is left of the duration, and no more than limit; -1: for ever. */
+static int64_t
+time_left(const struct run *run, int64_t limit)
+{
+	uint64_t now, end = run->start + run->options->duration_ns;
+	int64_t left;
+
+	if (!run->options->duration_ns)
+		return limit;
+	now = nanoseconds(CLOCK_MONOTONIC);
+	left = now < end ? (int64_t)(end - now) : 0;
+	return limit < 0 || left < limit ? left : limit;
+}
+
+/*
+ * While drops come, sleep LATENCY at a time: only a ring that fills wakes us
+ * earlier. When none came, arm the bell, give a program that had looked at it
+ * before the time to finish, and sleep until the bell rings.
+ */
+static void
+loop(struct run *run, const sigset_t *mask)
+{
+	enum { BUSY, ARMED, IDLE } state = BUSY;
+
+	while (!run->ended && !out.error && !interrupted) {
+		bool any;
+		int r;
+
+		if (time_left(run, -1) == 0)
+			return;
+		r = rings_wait(&tracer.rings, time_left(run, state == IDLE ? -1 : LATENCY), mask,
+		               STDOUT_FILENO);
+		if (r == 1)
+			out.error = -EPIPE;
+		any = drain(run);
+		if (any) {
+			state = BUSY;
+		} else if (state == BUSY) {
+			tracer_arm(&tracer);
+			state = ARMED;
+		} else {
+			state = IDLE;
+		}
+	}
+}
+
+static void
+catch_signals(sigset_t *outside)
+{
+	static const int caught[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction action = { .sa_handler = on_signal };
+	sigset_t block;
+
+	sigemptyset(&block);
+	for (unsigned i = 0; i < sizeof(caught) / sizeof(caught[0]); i++) {
+		sigaddset(&block, caught[i]);
+		sigaction(caught[i], &action, NULL);
+	}
+	signal(SIGPIPE, SIG_IGN);
+	sigprocmask(SIG_BLOCK, &block, outside);
+	for (unsigned i = 0; i < sizeof(caught) / sizeof(caught[0]); i++)
+		sigdelset(outside, caught[i]);
+}
+
+/* ---- the end ---- */
+
+/*
+ * What is in the rings when we stop is shown. Ended by its count, the run is
+ * over at that drop: what came after it was not asked for, and is not lost.
+ */
+static uint64_t
+finish(struct run *run)
+{
+	uint64_t seen;
+
+	tracer_stop(&tracer);
+	while (!run->ended && !out.error && drain(run))
+		;
+	seen = tracer_matched(&tracer);
+	if (run->ended || out.error || seen < run->shown)
+		return run->shown + run->lost;
+	run->lost = seen - run->shown;
+	return seen;
+}
+
+static void
+tell_end(const struct run *run, uint64_t seen)
+{
+	uint64_t missed = tracer_missed(&tracer);
+
+	if (run->style.json) {
+		out.used += format_end(out.buf + out.used, sizeof(out.buf) - out.used, &run->style,
+		                       nanoseconds(CLOCK_REALTIME), seen, run->shown, run->lost);
+		flush();
+	}
+	fprintf(stderr, "tcpdrop: %llu drop%s shown", (unsigned long long)run->shown,
+	        run->shown == 1 ? "" : "s");
+	if (run->lost)
+		fprintf(stderr, ", %llu lost: make the rings larger with -B, or ask for less",
+		        (unsigned long long)run->lost);
+	fputc('\n', stderr);
+	if (missed)
+		fprintf(stderr, "tcpdrop: %llu frees of buffers came while a program was running and "
+		        "were not looked at\n", (unsigned long long)missed);
+}
+
+static int
+trace(const struct options *o)
+{
+	struct run run = {
+		.options = o,
+		.style = { .json = o->json, .stack = !o->quiet, .since_start = o->timestamp },
+	};
+	sigset_t mask;
+
+	catch_signals(&mask);
+	if (tracer_learn(&tracer, o) || tracer_open(&tracer) || tracer_start(&tracer)) {
+		say(tracer.error);
+		if (o->verbose)
+			say(tracer.log);
+		tracer_close(&tracer);
+		return 1;
+	}
+	if (o->verbose)
+		check_describe(&tracer, STDERR_FILENO);
+	run.start = nanoseconds(CLOCK_MONOTONIC);
+	run.to_wall = nanoseconds(CLOCK_REALTIME) - run.start;
+	if (!o->json)
+		out.used += format_header(out.buf, sizeof(out.buf), &run.style);
+	flush();
+	loop(&run, &mask);
+	tell_end(&run, finish(&run));
+	tracer_close(&tracer);
+	kallsyms_free(&run.symbols);
+	if (out.error && out.error != -EPIPE)
+		fprintf(stderr, "tcpdrop: write: %s\n", strerror(-out.error));
+	return out.error ? 1 : 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct options o;
+	char error[256];
+
+	if (options_parse(&o, argc, argv, error, sizeof(error))) {
+		say(error);
+		say("try 'tcpdrop --help'");
+		return 2;
+	}
+	if (o.help)
+		out.used = options_usage(out.buf, sizeof(out.buf));
+	else if (o.version)
+		out.used = sizeof(version) - 1, memcpy(out.buf, version, out.used);
+	if (o.help || o.version) {
+		flush();
+		return out.error ? 1 : 0;
+	}
+	if (o.dump)
+		return dump(&tracer, &o);
+	if (o.check)
+		return check(&tracer, &o);
+	return trace(&o);
+}

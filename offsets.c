@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table by version, and the kernel's own word over it. A program that reads
+ * __sk_buff and bpf_sock fields is translated by the verifier into loads from
+ * the real structures; each of our reads stands behind a marker instruction, so
+ * the loads between two markers are the answer to one question.
+ */
+#include <linux/bpf.h>
+#include <linux/version.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf_asm.h"
+#include "bpf_insns.h"
+#include "offsets.h"
+
+struct row {
+	uint32_t version; /* major and minor; holds for every patch level */
+	uint16_t at[OFFSETS];
+};
+
+/*
+ * struct sk_buff, include/linux/skbuff.h: in every configuration the three
+ * headers follow protocol, tail and end come after them, and head is the next
+ * 8-aligned place; users is data + 12. Rows are what distributions turn on.
+ */
+#define SKB(dev, len, pkt_type, iif, protocol) \
+	[SKB_DEV] = (dev), [SKB_SK] = 24, [SKB_LEN] = (len), [SKB_PKT_TYPE] = (pkt_type), \
+	[SKB_IIF] = (iif), [SKB_PROTOCOL] = (protocol), [SKB_TRANSPORT] = (protocol) + 2, \
+	[SKB_NETWORK] = (protocol) + 4, [SKB_TAIL] = (protocol) + 8, \
+	[SKB_HEAD] = ((protocol) + 16 + 7) / 8 * 8, [SKB_DATA] = ((protocol) + 16 + 7) / 8 * 8 + 8, \
+	[SKB_USERS] = ((protocol) + 16 + 7) / 8 * 8 + 20
+
+/* struct sock_common, include/net/sock.h, 64 bits with IPv6 and namespaces: 4.4 to 7.3 */
+#define SOCK_COMMON \
+	[SOCK_DADDR] = 0, [SOCK_RCV_SADDR] = 4, [SOCK_DPORT] = 12, [SOCK_NUM] = 14, \
+	[SOCK_FAMILY] = 16, [SOCK_STATE] = 18, [SOCK_NET] = 48, [SOCK_V6_DADDR] = 56, \
+	[SOCK_V6_RCV_SADDR] = 72
+
+/* struct tcp_sock, include/linux/tcp.h */
+#define TCP(rcv_nxt, snd_una, snd_nxt, rcv_wnd, srtt, retrans) \
+	[TCP_RCV_NXT] = (rcv_nxt), [TCP_SND_UNA] = (snd_una), [TCP_SND_NXT] = (snd_nxt), \
+	[TCP_RCV_WND] = (rcv_wnd), [TCP_SRTT_US] = (srtt), [TCP_TOTAL_RETRANS] = (retrans)
+
+#define OTHER(type, inum, ifindex) \
+	[SOCK_TYPE] = (type), [NET_INUM] = (inum), [DEV_IFINDEX] = (ifindex)
+
+/* Not known for that line. Never a valid offset: the address of the structure's own field 0. */
+#define NO OFFSET_NONE
+#define NO_TCP TCP(NO, NO, NO, NO, NO, NO)
+
+static const struct row rows[] = {
+	{ KERNEL_VERSION(4, 4, 0),  { SKB(32, 128, NO, 160, 192), SOCK_COMMON, NO_TCP, OTHER(NO, 144, NO) } },
+	{ KERNEL_VERSION(4, 9, 0),  { SKB(32, 128, NO, 160, 192), SOCK_COMMON, NO_TCP, OTHER(NO, 152, NO) } },
+	{ KERNEL_VERSION(4, 14, 0), { SKB(32, 128, NO, 160, 192), SOCK_COMMON, NO_TCP, OTHER(NO, 136, NO) } },
+	{ KERNEL_VERSION(4, 19, 0), { SKB(16, 128, NO, 160, 192), SOCK_COMMON, NO_TCP, OTHER(NO, 128, NO) } },
+	{ KERNEL_VERSION(5, 4, 0),  { SKB(16, 112, NO, 144, 176), SOCK_COMMON, NO_TCP, OTHER(NO, 128, NO) } },
+	{ KERNEL_VERSION(5, 10, 0), { SKB(16, 112, 128, 144, 176), SOCK_COMMON,
+	  TCP(1424, 1468, 1436, 1808, 1632, 2104), OTHER(538, 144, 256) } },
+	{ KERNEL_VERSION(5, 15, 0), { SKB(16, 112, NO, 144, 176), SOCK_COMMON, NO_TCP, OTHER(NO, 128, NO) } },
+	{ KERNEL_VERSION(6, 1, 0),  { SKB(16, 112, 128, 144, 180), SOCK_COMMON,
+	  TCP(1464, 1508, 1476, 1848, 1672, 2144), OTHER(514, 144, 216) } },
+	{ KERNEL_VERSION(6, 6, 0),  { SKB(16, 112, NO, 148, 180), SOCK_COMMON, NO_TCP, OTHER(NO, 136, NO) } },
+	{ KERNEL_VERSION(6, 12, 0), { SKB(16, 112, 128, 148, 180), SOCK_COMMON,
+	  TCP(1712, 1720, 1716, 1752, 1728, 2216), OTHER(572, 136, 224) } },
+	{ KERNEL_VERSION(6, 16, 0), { SKB(16, 112, 128, 148, 180), SOCK_COMMON,
+	  TCP(1712, 1720, 1716, 1752, 1728, 2216), OTHER(572, 168, 224) } },
+	{ KERNEL_VERSION(6, 17, 0), { SKB(16, 112, 128, 148, 180), SOCK_COMMON,
+	  TCP(1712, 1720, 1716, 1752, 1728, 2216), OTHER(572, 168, 224) } },
+	{ KERNEL_VERSION(6, 18, 0), { SKB(16, 112, 128, 148, 180), SOCK_COMMON,
+	  TCP(1656, 1664, 1660, 1712, 1672, 2192), OTHER(534, 176, 224) } },
+	{ KERNEL_VERSION(7, 2, 0),  { SKB(16, 112, 128, 148, 180), SOCK_COMMON,
+	  TCP(1768, 1776, 1772, 1816, 1784, 2304), OTHER(542, 280, 224) } },
+	{ KERNEL_VERSION(7, 3, 0),  { SKB(16, 112, 128, 148, 180), SOCK_COMMON,
+	  TCP(1768, 1776, 1772, 1816, 1784, 2304), OTHER(542, 280, 224) } },
+};
+
+enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
+
+const char *
+offsets_name(enum offset id)
+{
+	static const char *const names[OFFSETS] = {
+#define X(field, name) [field] = name,
+		OFFSETS_LIST(X)
+#undef X
+	};
+
+	return names[id];
+}
+
+void
+offsets_table(struct offsets *o, uint32_t version)
+{
+	const struct row *row = &rows[0];
+
+	for (unsigned i = 1; i < ROWS && rows[i].version <= version; i++)
+		row = &rows[i];
+	memset(o, 0, sizeof(*o));
+	o->version = version;
+	o->row = row->version;
+	o->exact = row->version >> 8 == version >> 8;
+	for (unsigned id = 0; id < OFFSETS; id++) {
+		o->at[id] = o->table[id] = row->at[id];
+		o->source[id] = row->at[id] == OFFSET_NONE ? OFFSET_UNKNOWN : OFFSET_TABLE;
+	}
+	/* what moves from line to line is not to be had from a neighbour */
+	for (unsigned id = TCP_RCV_NXT; id <= NET_INUM && !o->exact; id++) {
+		o->at[id] = OFFSET_NONE;
+		o->source[id] = OFFSET_UNKNOWN;
+	}
+}
+
+/* One question: read this field of a BPF context, and the loads it turns into. */
+enum base { OF_SKB, OF_SOCK, OF_TCP };
+
+struct question {
+	enum base base;
+	uint8_t   size; /* BPF_W, ... */
+	uint16_t  field;
+	uint8_t   answers;
+	struct {
+		uint8_t size;   /* of the load that tells it */
+		uint8_t id;     /* enum offset, or one of the two below */
+	} answer[2];
+};
+
+/* Answers that are not themselves offsets in our list. */
+enum { SKB_END = OFFSETS };
+
+static const struct question questions[] = {
+	{ OF_SKB, BPF_W, offsetof(struct __sk_buff, len), 1, { { BPF_W, SKB_LEN } } },
+	{ OF_SKB, BPF_W, offsetof(struct __sk_buff, pkt_type), 1, { { BPF_B, SKB_PKT_TYPE } } },
+	{ OF_SKB, BPF_W, offsetof(struct __sk_buff, protocol), 1, { { BPF_H, SKB_PROTOCOL } } },
+	{ OF_SKB, BPF_W, offsetof(struct __sk_buff, ingress_ifindex), 1, { { BPF_W, SKB_IIF } } },
+	{ OF_SKB, BPF_W, offsetof(struct __sk_buff, ifindex), 2,
+	  { { BPF_DW, SKB_DEV }, { BPF_W, DEV_IFINDEX } } },
+	{ OF_SKB, BPF_W, offsetof(struct __sk_buff, data), 1, { { BPF_DW, SKB_DATA } } },
+	/* skb_shinfo(skb) is head + end; gso_segs is here from 5.1 on, as sockets are */
+	{ OF_SOCK, BPF_W, offsetof(struct __sk_buff, gso_segs), 2,
+	  { { BPF_W, SKB_END }, { BPF_DW, SKB_HEAD } } },
+	{ OF_SOCK, BPF_DW, offsetof(struct __sk_buff, sk), 1, { { BPF_DW, SKB_SK } } },
+	{ OF_SOCK, BPF_W, offsetof(struct bpf_sock, family), 1, { { BPF_H, SOCK_FAMILY } } },
+	{ OF_SOCK, BPF_W, offsetof(struct bpf_sock, type), 1, { { BPF_H, SOCK_TYPE } } },
+	{ OF_SOCK, BPF_W, offsetof(struct bpf_sock, src_ip4), 1, { { BPF_W, SOCK_RCV_SADDR } } },
+	{ OF_SOCK, BPF_W, offsetof(struct bpf_sock, src_ip6), 1, { { BPF_W, SOCK_V6_RCV_SADDR } } },
+	{ OF_SOCK, BPF_W, offsetof(struct bpf_sock, src_port), 1, { { BPF_H, SOCK_NUM } } },
+	{ OF_SOCK, BPF_H, offsetof(struct bpf_sock, dst_port), 1, { { BPF_H, SOCK_DPORT } } },
+	{ OF_SOCK, BPF_W, offsetof(struct bpf_sock, dst_ip4), 1, { { BPF_W, SOCK_DADDR } } },
+	{ OF_SOCK, BPF_W, offsetof(struct bpf_sock, dst_ip6), 1, { { BPF_W, SOCK_V6_DADDR } } },
+	{ OF_SOCK, BPF_W, offsetof(struct bpf_sock, state), 1, { { BPF_B, SOCK_STATE } } },
+	{ OF_TCP, BPF_W, offsetof(struct bpf_tcp_sock, rcv_nxt), 1, { { BPF_W, TCP_RCV_NXT } } },
+	{ OF_TCP, BPF_W, offsetof(struct bpf_tcp_sock, snd_nxt), 1, { { BPF_W, TCP_SND_NXT } } },
+	{ OF_TCP, BPF_W, offsetof(struct bpf_tcp_sock, snd_una), 1, { { BPF_W, TCP_SND_UNA } } },
+	{ OF_TCP, BPF_W, offsetof(struct bpf_tcp_sock, srtt_us), 1, { { BPF_W, TCP_SRTT_US } } },
+	{ OF_TCP, BPF_W, offsetof(struct bpf_tcp_sock, total_retrans), 1, { { BPF_W, TCP_TOTAL_RETRANS } } },
+};
+
+enum {
+	QUESTIONS = sizeof(questions) / sizeof(questions[0]),
+	MARK      = 0x7cd00000, /* plus the question's number, into r2: the verifier keeps it */
+};
+
+static void
+ask(struct bpf_asm *a, unsigned number, int from)
+{
+	const struct question *q = &questions[number];
+
+	BPF_ASM(a, NULL, MOVI(R2, MARK + (int)number), LOAD(q->size, R0, from, q->field));
+}
+
+static bool
+is_socket_pointer(const struct question *q)
+{
+	return q->size == BPF_DW;
+}
+
+/* r6 = __sk_buff, r7 = bpf_sock, r8 = bpf_tcp_sock; r0 is what was read last. */
+static void
+ask_all(struct bpf_asm *a, bool sockets, int end)
+{
+	int from = R6;
+
+	for (unsigned i = 0; i < QUESTIONS; i++) {
+		const struct question *q = &questions[i];
+
+		if (q->base != OF_SKB && !sockets)
+			break;
+		if (q->base == OF_TCP && from != R8) {
+			BPF_ASM(a, NULL, MOV(R1, R9), CALL(BPF_FUNC_tcp_sock), JEQI(R0, 0, end),
+			        MOV(R8, R0));
+			from = R8;
+		}
+		ask(a, i, from);
+		if (is_socket_pointer(q)) {
+			BPF_ASM(a, NULL, JEQI(R0, 0, end), MOV(R9, R0), MOV(R1, R0),
+			        CALL(BPF_FUNC_sk_fullsock), JEQI(R0, 0, end), MOV(R7, R0));
+			from = R7;
+		}
+	}
+}
+
+void
+offsets_question(struct bpf_asm *a, bool sockets)
+{
+	enum { END, LABELS };
+
+	bpf_asm_start(a, LABELS);
+	BPF_ASM(a, "every field we want to know the place of", MOV(R6, R1));
+	ask_all(a, sockets, END);
+	BPF_ASM(a, NULL, MOVI(R2, MARK + QUESTIONS), LABEL(END), MOVI(R0, 0), EXIT);
+	bpf_asm_link(a);
+}
+
+static uint16_t
+align8(unsigned n)
+{
+	return (uint16_t)((n + 7) / 8 * 8);
+}
+
+static void
+told(struct offsets *o, unsigned id, int at)
+{
+	o->at[id] = (uint16_t)at;
+	o->source[id] = OFFSET_KERNEL;
+}
+
+/* The loads between two markers, in order, are the answers to one question. */
+static int
+take_answer(struct offsets *o, const struct question *q, const struct bpf_insn *i,
+            const struct bpf_insn *stop, int *end)
+{
+	int count = 0;
+
+	for (; i < stop && count < q->answers; i++) {
+		if (BPF_CLASS(i->code) != BPF_LDX || BPF_SIZE(i->code) != q->answer[count].size)
+			continue;
+		if (q->answer[count].id == SKB_END)
+			*end = i->off;
+		else
+			told(o, q->answer[count].id, i->off);
+		count++;
+	}
+	return count;
+}
+
+/*
+ * What is not asked but follows. The three headers are a group with protocol in
+ * every kernel; tail stands 4 bytes before end. Kernels that cannot be asked for
+ * end: after the headers, or after the 8 bytes of CONFIG_KCOV (5.11 on).
+ */
+static void
+follow(struct offsets *o, int end)
+{
+	unsigned protocol = o->at[SKB_PROTOCOL];
+
+	if (o->source[SKB_PROTOCOL] == OFFSET_KERNEL) {
+		told(o, SKB_TRANSPORT, (int)protocol + 2);
+		told(o, SKB_NETWORK, (int)protocol + 4);
+	}
+	if (o->source[SKB_DATA] == OFFSET_KERNEL) {
+		told(o, SKB_HEAD, o->at[SKB_DATA] - 8);
+		told(o, SKB_USERS, o->at[SKB_DATA] + 12);
+	}
+	if (end >= 0)
+		told(o, SKB_TAIL, end - 4);
+	else if (align8(protocol + 16) == o->at[SKB_HEAD])
+		told(o, SKB_TAIL, (int)protocol + 8);
+	else if (align8(align8(protocol + 8) + 16u) == o->at[SKB_HEAD])
+		told(o, SKB_TAIL, align8(protocol + 8) + 8);
+}
+
+/*
+ * struct tcp_sock's rcv_wnd cannot be asked. It stands between fields that can:
+ * it holds when the row is of this very kernel and all of those are where it
+ * says, or all as far from there as a longer or shorter struct sock makes them.
+ */
+static void
+confirm_tcp(struct offsets *o)
+{
+	int shift = o->at[TCP_RCV_NXT] - o->table[TCP_RCV_NXT];
+	bool holds = o->exact && o->table[TCP_RCV_WND] != OFFSET_NONE;
+
+	for (unsigned id = TCP_RCV_NXT; id <= TCP_TOTAL_RETRANS; id++)
+		holds &= id == TCP_RCV_WND
+		         || (o->source[id] == OFFSET_KERNEL && o->at[id] - o->table[id] == shift);
+	o->at[TCP_RCV_WND] = holds ? (uint16_t)(o->table[TCP_RCV_WND] + shift) : OFFSET_NONE;
+	o->source[TCP_RCV_WND] = holds ? OFFSET_TABLE : OFFSET_UNKNOWN;
+}
+
+int
+offsets_answer(struct offsets *o, const struct bpf_insn *insn, unsigned count)
+{
+	int total = 0, end = -1;
+	const struct bpf_insn *from = NULL;
+	unsigned open = QUESTIONS;
+
+	for (unsigned i = 0; i < count; i++) {
+		unsigned number = (unsigned)insn[i].imm - MARK;
+
+		if (insn[i].code != (BPF_ALU64 | BPF_MOV | BPF_K) || number > QUESTIONS)
+			continue;
+		if (open < QUESTIONS)
+			total += take_answer(o, &questions[open], from, insn + i, &end);
+		open = number;
+		from = insn + i + 1;
+	}
+	if (!total)
+		return -EBADMSG;
+	o->asked = true;
+	follow(o, end);
+	confirm_tcp(o);
+	return total;
+}
+
+enum {
+	NET_SEARCHED = 384, /* bytes of struct net that are searched, ns.inum is at 128 to 280 */
+	NET_BUFFER   = 128, /* of them at a time */
+	SOCK_READ    = 128, /* bytes of struct sock_common read to get at skc_net */
+};
+
+/*
+ * BPF_PROG_TEST_RUN gives the frame a socket in our own network namespace (4.18
+ * on): follow it, and look where our namespace's inode number stands.
+ */
+void
+offsets_netns_question(struct bpf_asm *a, const struct offsets *o, uint32_t inode)
+{
+	enum { END, LABELS };
+
+	bpf_asm_start(a, LABELS);
+	BPF_ASM(a, "r7 = skb->sk->sk_net", LOAD(BPF_DW, R3, R1, offsetof(struct __sk_buff, sk)),
+	        MOVI(R6, 0), JEQI(R3, 0, END), MOV(R1, FP), ADDI(R1, -SOCK_READ), MOVI(R2, SOCK_READ),
+	        CALL(BPF_FUNC_probe_read_kernel), JNEI(R0, 0, END),
+	        LOAD(BPF_DW, R7, FP, o->at[SOCK_NET] - SOCK_READ));
+	for (int at = 0; at < NET_SEARCHED; at += 4) {
+		if (at % NET_BUFFER == 0)
+			BPF_ASM(a, at ? NULL : "at which offset is our inode number",
+			        MOV(R1, FP), ADDI(R1, -NET_BUFFER), MOVI(R2, NET_BUFFER), MOV(R3, R7),
+			        ADDI(R3, at), CALL(BPF_FUNC_probe_read_kernel), MOVI(R6, 0),
+			        JNEI(R0, 0, END), MOV32I(R2, inode));
+		BPF_ASM(a, NULL, MOVI(R6, at), LOAD(BPF_W, R1, FP, at % NET_BUFFER - NET_BUFFER),
+		        JEQ(R1, R2, END));
+	}
+	BPF_ASM(a, NULL, MOVI(R6, 0), LABEL(END), MOV(R0, R6), EXIT);
+	bpf_asm_link(a);
+}
+
+void
+offsets_netns_answer(struct offsets *o, uint32_t at)
+{
+	if (at > 0 && at < NET_SEARCHED)
+		told(o, NET_INUM, (int)at);
+}
+
+static enum offset
+find_name(const char *name, size_t length)
+{
+	enum offset id = 0;
+
+	for (; id < OFFSETS; id++)
+		if (strlen(offsets_name(id)) == length && !memcmp(offsets_name(id), name, length))
+			break;
+	return id;
+}
+
+int
+offsets_override(struct offsets *o, const char *list, char *err, size_t size)
+{
+	while (*list) {
+		size_t item = strcspn(list, ",");
+		size_t name = strcspn(list, "=,");
+		enum offset id = find_name(list, name);
+		char *end;
+		unsigned long at;
+
+		if (id == OFFSETS) {
+			snprintf(err, size, "no offset is called '%.*s'; --check lists the names",
+			         (int)name, list);
+			return -EINVAL;
+		}
+		at = name < item ? strtoul(list + name + 1, &end, 0) : OFFSET_NONE;
+		if (name == item || end != list + item || end == list + name + 1 || at > 8191) {
+			snprintf(err, size, "'%.*s': expected %s=BYTES, 0 to 8191", (int)item, list,
+			         offsets_name(id));
+			return -EINVAL;
+		}
+		o->at[id] = (uint16_t)at;
+		o->source[id] = OFFSET_USER;
+		list += item + (list[item] == ',');
+	}
+	return 0;
+}
+
+enum offset
+offsets_missing(const struct offsets *o)
+{
+	static const enum offset needed[] = {
+		SKB_SK, SKB_DEV, SKB_LEN, SKB_PROTOCOL, SKB_TRANSPORT, SKB_NETWORK, SKB_TAIL,
+		SKB_HEAD, SKB_DATA, SKB_USERS, SOCK_DADDR, SOCK_RCV_SADDR, SOCK_DPORT, SOCK_NUM,
+		SOCK_FAMILY, SOCK_STATE,
+	};
+
+	for (unsigned i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+		if (o->at[needed[i]] == OFFSET_NONE)
+			return needed[i];
+	return OFFSETS;
+}

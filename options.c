@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "options.h"
+
+#define FIELD(name) offsetof(struct options, name)
+
+static const struct options_row rows[] = {
+	{ "ipv4",      '4', OPTIONS_FLAG,      NULL,
+	  "IPv4 only",                                   FIELD(ipv4_only), 0, 0 },
+	{ "ipv6",      '6', OPTIONS_FLAG,      NULL,
+	  "IPv6 only",                                   FIELD(ipv6_only), 0, 0 },
+	/* PID_MAX_LIMIT, include/linux/threads.h, 2.6 on */
+	{ "pid",       'p', OPTIONS_PID,       "PID",
+	  "drops while PID was on the CPU; 0 is the idle task", FIELD(pid), 0, 4194304 },
+	{ "port",      'P', OPTIONS_LIST,      "PORT[,PORT...]",
+	  "drops where either end has one of the ports", FIELD(ports), 0, UINT16_MAX },
+	{ "count",     'c', OPTIONS_COUNT,     "N",
+	  "stop after N drops",                          FIELD(count), 1, UINT64_MAX },
+	{ "duration",  'd', OPTIONS_SECONDS,   "SECS",
+	  "stop after SECS seconds; fractions allowed",  FIELD(duration_ns), 0, 1000000000 },
+	{ "quiet",     'q', OPTIONS_FLAG,      NULL,
+	  "one line a drop, no stack",                   FIELD(quiet), 0, 0 },
+	{ "timestamp", 't', OPTIONS_FLAG,      NULL,
+	  "TIME in seconds since the start",             FIELD(timestamp), 0, 0 },
+	{ "json",      'j', OPTIONS_FLAG,      NULL,
+	  "one JSON object a line",                      FIELD(json), 0, 0 },
+	{ "buffer",    'B', OPTIONS_KIB,       "KIB",
+	  "size of the ring of each CPU, 4 to 1048576",  FIELD(buffer_kib), 4, 1048576 },
+	{ "probe",      0,  OPTIONS_TEXT,      "NAME[,NAME...]",
+	  "use these probes: tcp_drop, kfree_skb, ...",  FIELD(probe), 0, 0 },
+	{ "offsets",    0,  OPTIONS_TEXT,      "LIST",
+	  "override offsets: skb.head=200,...",          FIELD(offsets), 0, 0 },
+	{ "check",      0,  OPTIONS_FLAG,      NULL,
+	  "say what this kernel offers and what is missing", FIELD(check), 0, 0 },
+	{ "dump",       0,  OPTIONS_FLAG_TEXT, "VERSION,ARCH",
+	  "list the BPF program, of another kernel too", FIELD(dump), 0, 0 },
+	{ "verbose",   'v', OPTIONS_FLAG,      NULL,
+	  "offsets, probes tried, the verifier's log",   FIELD(verbose), 0, 0 },
+	{ "help",      'h', OPTIONS_FLAG,      NULL,
+	  "this text",                                   FIELD(help), 0, 0 },
+	{ "version",   'V', OPTIONS_FLAG,      NULL,
+	  "the version of tcpdrop",                      FIELD(version), 0, 0 },
+};
+
+enum {
+	ROWS  = sizeof(rows) / sizeof(rows[0]),
+	LONG  = 256,        /* getopt's code of a long option: this and its row */
+	LEFT  = 30,         /* the column of the help */
+};
+
+/* Where a message goes, and the option it is about, as it was typed. */
+struct reader {
+	struct options *out;
+	char           *err;
+	size_t          size;
+	char            option[64];
+};
+
+const struct options_row *
+options_row(unsigned index)
+{
+	return index < ROWS ? &rows[index] : NULL;
+}
+
+/* One line, whatever was typed. */
+__attribute__((format(printf, 2, 3)))
+static int
+fail(const struct reader *r, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(r->err, r->size, format, ap);
+	va_end(ap);
+	for (char *c = r->err; r->size && *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	return -1;
+}
+
+/* The digits at *text, which it moves behind them; false: none, or too many. */
+static bool
+take_digits(const char **text, uint64_t *number)
+{
+	const char *at = *text;
+	uint64_t n = 0;
+
+	for (; *at >= '0' && *at <= '9'; at++) {
+		unsigned digit = (unsigned)(*at - '0');
+
+		if (n > (UINT64_MAX - digit) / 10)
+			return false;
+		n = n * 10 + digit;
+	}
+	if (at == *text)
+		return false;
+	*text = at;
+	*number = n;
+	return true;
+}
+
+static int
+expect_number(const struct reader *r, const struct options_row *row, const char *value)
+{
+	return fail(r, "option '%s': expected a number from %llu to %llu, got '%s'", r->option,
+	            (unsigned long long)row->min, (unsigned long long)row->max, value);
+}
+
+static int
+take_number(const struct reader *r, const struct options_row *row, const char *value,
+            uint64_t *number)
+{
+	const char *at = value;
+
+	if (!take_digits(&at, number) || *at || *number < row->min || *number > row->max)
+		return expect_number(r, row, value);
+	return 0;
+}
+
+static int
+add_port(const struct reader *r, uint16_t port)
+{
+	struct options *o = r->out;
+
+	for (unsigned i = 0; i < o->port_count; i++)
+		if (o->ports[i] == port)
+			return 0;
+	if (o->port_count == OPTIONS_PORTS)
+		return fail(r, "option '%s': expected at most %d ports, got '%u' as well",
+		            r->option, OPTIONS_PORTS, port);
+	o->ports[o->port_count++] = port;
+	return 0;
+}
+
+static int
+take_ports(const struct reader *r, const struct options_row *row, const char *value)
+{
+	const char *at = value;
+	uint64_t port;
+
+	for (;; at++) {
+		if (!take_digits(&at, &port) || port < row->min || port > row->max
+		    || (*at && *at != ','))
+			return fail(r, "option '%s': expected ports from %llu to %llu, separated "
+			            "by commas, got '%s'", r->option, (unsigned long long)row->min,
+			            (unsigned long long)row->max, value);
+		if (add_port(r, (uint16_t)port) < 0)
+			return -1;
+		if (!*at)
+			return 0;
+	}
+}
+
+/* Digits after the point to nanoseconds; what is finer is left out. */
+static uint64_t
+take_fraction(const char **text)
+{
+	uint64_t ns = 0, unit = 100000000;
+
+	for (; **text >= '0' && **text <= '9'; (*text)++, unit /= 10)
+		ns += (uint64_t)(**text - '0') * unit;
+	return ns;
+}
+
+static int
+take_seconds(const struct reader *r, const struct options_row *row, const char *value,
+             uint64_t *ns)
+{
+	const char *at = value;
+	uint64_t seconds = 0, fraction = 0;
+	bool good = take_digits(&at, &seconds);
+
+	if (*at == '.') {
+		const char *point = ++at;
+
+		fraction = take_fraction(&at);
+		good = (good || point == value + 1) && at > point;
+	}
+	if (!good || *at || seconds > row->max || (seconds == row->max && fraction)
+	    || !(seconds | fraction))
+		return fail(r, "option '%s': expected seconds, more than 0 and up to %llu, got '%s'",
+		            r->option, (unsigned long long)row->max, value);
+	*ns = seconds * 1000000000 + fraction;
+	return 0;
+}
+
+static int
+take_kib(const struct reader *r, const struct options_row *row, const char *value,
+         uint32_t *kib)
+{
+	uint64_t number;
+	uint32_t power = 1;
+
+	if (take_number(r, row, value, &number) < 0)
+		return -1;
+	while (power < number)
+		power *= 2;
+	*kib = power;
+	return 0;
+}
+
+static int
+take_pid(const struct reader *r, const struct options_row *row, const char *value)
+{
+	uint64_t number;
+
+	if (take_number(r, row, value, &number) < 0)
+		return -1;
+	r->out->pid = (uint32_t)number;
+	r->out->has_pid = true;
+	return 0;
+}
+
+static int
+take_text(const struct reader *r, const struct options_row *row, const char *value,
+          const char **text)
+{
+	if (!*value)
+		return fail(r, "option '%s': expected %s, got ''", r->option, row->argument);
+	*text = value;
+	return 0;
+}
+
+static int
+take(const struct reader *r, const struct options_row *row, const char *value)
+{
+	void *field = (char *)r->out + row->field;
+
+	switch (row->kind) {
+	case OPTIONS_FLAG_TEXT:
+		r->out->dump_target = NULL;
+		if (value && take_text(r, row, value, &r->out->dump_target) < 0)
+			return -1;
+		/* fall through */
+	case OPTIONS_FLAG:    *(bool *)field = true; return 0;
+	case OPTIONS_TEXT:    return take_text(r, row, value, field);
+	case OPTIONS_COUNT:   return take_number(r, row, value, field);
+	case OPTIONS_PID:     return take_pid(r, row, value);
+	case OPTIONS_KIB:     return take_kib(r, row, value, field);
+	case OPTIONS_LIST:    return take_ports(r, row, value);
+	case OPTIONS_SECONDS: return take_seconds(r, row, value, field);
+	}
+	return fail(r, "option '%s' has no meaning", r->option);
+}
+
+static void
+fill_getopt(char letters[2 * ROWS + 2], struct option longs[ROWS + 1])
+{
+	*letters++ = ':';       /* tell a missing value from an unknown option */
+	for (int i = 0; i < ROWS; i++) {
+		const struct options_row *row = &rows[i];
+		bool optional = row->kind == OPTIONS_FLAG_TEXT;
+
+		longs[i] = (struct option){
+			.name    = row->name,
+			.has_arg = optional ? optional_argument
+			         : row->argument ? required_argument : no_argument,
+			.val     = LONG + i,
+		};
+		if (!row->letter)
+			continue;
+		*letters++ = row->letter;
+		if (row->argument)
+			*letters++ = ':';
+	}
+	*letters = '\0';
+	longs[ROWS] = (struct option){ 0 };
+}
+
+/* The row of getopt's code, and its option in words. NULL: there is none. */
+static const struct options_row *
+find_row(struct reader *r, int code)
+{
+	if (code >= LONG && code < LONG + ROWS) {
+		snprintf(r->option, sizeof(r->option), "--%s", rows[code - LONG].name);
+		return &rows[code - LONG];
+	}
+	for (unsigned i = 0; i < ROWS; i++)
+		if (code && rows[i].letter == code) {
+			snprintf(r->option, sizeof(r->option), "-%c", code);
+			return &rows[i];
+		}
+	return NULL;
+}
+
+/* argument is "--pro": which options begin like it? */
+static int
+fail_unknown(const struct reader *r, const char *argument)
+{
+	size_t n = strcspn(argument, "="), used = 0;
+	char list[256] = "";
+	int found = 0;
+
+	for (unsigned i = 0; n > 2 && i < ROWS; i++) {
+		if (strncmp(rows[i].name, argument + 2, n - 2))
+			continue;
+		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s--%s",
+		                         found++ ? ", " : "", rows[i].name);
+		if (used >= sizeof(list))
+			break;
+	}
+	if (found > 1)
+		return fail(r, "option '%.*s' is ambiguous: %s", (int)n, argument, list);
+	return fail(r, "unknown option '%.*s'", (int)n, argument);
+}
+
+/* getopt answered ':' or '?', and optopt says for which option. */
+static int
+fail_getopt(struct reader *r, int answer, char **argv)
+{
+	const struct options_row *row = find_row(r, optopt);
+	const char *last = argv[optind - 1];
+
+	if (row && answer == ':')
+		return fail(r, "option '%s' needs an argument: %s", r->option, row->argument);
+	if (row)
+		return fail(r, "option '%s' takes no argument, got '%s'", r->option,
+		            strchr(last, '=') ? strchr(last, '=') + 1 : last);
+	if (optopt)
+		return optopt > ' ' && optopt < 0x7f ? fail(r, "unknown option '-%c'", optopt)
+		                                     : fail(r, "unknown option in '%s'", last);
+	return fail_unknown(r, last);
+}
+
+static int
+check_together(const struct reader *r)
+{
+	if (r->out->ipv4_only && r->out->ipv6_only)
+		return fail(r, "options '-4' and '-6' exclude each other: "
+		            "leave both out to see both families");
+	return 0;
+}
+
+int
+options_parse(struct options *out, int argc, char **argv, char *err, size_t size)
+{
+	struct reader r = { .out = out, .err = err, .size = size };
+	struct option longs[ROWS + 1];
+	char letters[2 * ROWS + 2];
+	int code;
+
+	*out = (struct options){ 0 };
+	fill_getopt(letters, longs);
+	opterr = 0;
+	optind = 0;             /* from the start again, in musl as in glibc */
+	while ((code = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+		const struct options_row *row = find_row(&r, code);
+
+		if (!row)
+			return fail_getopt(&r, code, argv);
+		if (take(&r, row, optarg) < 0)
+			return -1;
+		if (out->help || out->version)
+			return 0;
+	}
+	if (optind < argc)
+		return fail(&r, "unexpected '%s': expected options only", argv[optind]);
+	return check_together(&r);
+}
+
+struct text {
+	char  *buf;
+	size_t size;
+	size_t used;
+};
+
+__attribute__((format(printf, 2, 3)))
+static size_t
+add(struct text *t, const char *format, ...)
+{
+	bool fits = t->used < t->size;
+	va_list ap;
+	int n;
+
+	va_start(ap, format);
+	n = vsnprintf(fits ? t->buf + t->used : NULL, fits ? t->size - t->used : 0, format, ap);
+	va_end(ap);
+	t->used += (size_t)n;
+	return (size_t)n;
+}
+
+static void
+add_row(struct text *t, const struct options_row *row)
+{
+	size_t n = row->letter ? add(t, "  -%c, --%s", row->letter, row->name)
+	                       : add(t, "      --%s", row->name);
+
+	if (row->kind == OPTIONS_FLAG_TEXT)
+		n += add(t, "[=%s]", row->argument);
+	else if (row->argument)
+		n += add(t, " %s", row->argument);
+	add(t, "%*s%s\n", n < LEFT ? (int)(LEFT - n) : 1, "", row->help);
+}
+
+size_t
+options_usage(char *buf, size_t size)
+{
+	struct text t = { .buf = buf, .size = size };
+
+	add(&t, "Usage: tcpdrop [options]\n"
+	    "Show every TCP packet that the kernel drops: its addresses, the state of its\n"
+	    "socket, the reason and the kernel stack.\n"
+	    "\n");
+	for (unsigned i = 0; i < ROWS; i++)
+		add_row(&t, &rows[i]);
+	add(&t, "\n"
+	    "Examples:\n"
+	    "  tcpdrop                     every drop, with its kernel stack\n"
+	    "  tcpdrop -q -P 80,443        one line for each drop of a web server\n"
+	    "  tcpdrop -6 -c 10 -d 2.5     the next 10 IPv6 drops, for 2.5 seconds at most\n"
+	    "  tcpdrop -j > drops.json     for other programs to read\n"
+	    "  tcpdrop --check             can it work on this machine?\n");
+	return t.used;
+}

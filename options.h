@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line: one table of options, which drives parsing, --help and
+ * whatever else wants to list them.
+ */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	OPTIONS_PORTS   = 64,
+	OPTIONS_COLUMNS = 80,   /* no line of the usage text is longer */
+};
+
+struct options {
+	bool        ipv4_only;
+	bool        ipv6_only;
+	bool        quiet;      /* no stack */
+	bool        timestamp;  /* time since start */
+	bool        json;
+	bool        check;
+	bool        dump;
+	bool        verbose;
+	bool        help;
+	bool        version;
+	bool        has_pid;
+	uint32_t    pid;        /* 0 is the idle task */
+	unsigned    port_count; /* 0: any */
+	uint16_t    ports[OPTIONS_PORTS]; /* host byte order, no number twice */
+	uint64_t    count;      /* drops; 0: no limit */
+	uint64_t    duration_ns; /* 0: no limit */
+	uint32_t    buffer_kib; /* of each CPU, a power of two; 0: the default */
+	const char *probe;      /* lists as typed; NULL: not given */
+	const char *offsets;
+	const char *dump_target; /* NULL: this kernel */
+};
+
+/* What kind of value an option takes. */
+enum options_kind {
+	OPTIONS_FLAG,           /* none */
+	OPTIONS_FLAG_TEXT,      /* any text, after '=', or none */
+	OPTIONS_TEXT,           /* any text */
+	OPTIONS_COUNT,          /* decimal numbers from min to max: uint64_t */
+	OPTIONS_PID,
+	OPTIONS_KIB,            /* rounded up to a power of two */
+	OPTIONS_LIST,           /* of numbers, separated by commas; adds up when repeated */
+	OPTIONS_SECONDS,        /* decimal fraction, more than nothing, up to max seconds */
+};
+
+struct options_row {
+	const char       *name;     /* without the "--" */
+	char              letter;   /* 0: none */
+	enum options_kind kind;
+	const char       *argument; /* its name in the usage text; NULL: takes none */
+	const char       *help;     /* one line */
+	size_t            field;    /* where in struct options */
+	uint64_t          min;
+	uint64_t          max;
+};
+
+/* The row at index, in the order of the usage text; NULL behind the last. */
+const struct options_row *options_row(unsigned index);
+
+/*
+ * Reads argv, whose operands it may move to the end; the strings in out are
+ * argv's own. The last of a repeated option wins, but ports add up. -h and -V
+ * end the reading: what follows them is not looked at. Returns 0; or -1 with
+ * one line, without newline, in err: the option, the value, what is expected.
+ */
+int options_parse(struct options *out, int argc, char **argv, char *err, size_t size);
+
+/*
+ * Writes the usage text, terminated, cut at size. Returns its whole length,
+ * which may be more than was written.
+ */
+size_t options_usage(char *buf, size_t size);
+
+#endif

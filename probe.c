@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "probe.h"
+
+/*
+ * net/core/skbuff.c and net/ipv4/tcp_input.c: the functions that free a dropped
+ * packet, by the kernels that have them. tcp_drop() frees with __kfree_skb(), so
+ * it completes kfree_skb() and does not overlap it. Stable kernels backport:
+ * what attaches decides, not the version.
+ */
+static const struct probe probes[PROBES] = {
+	{
+		.name = "tcp_drop", .label = "kprobe:tcp_drop", .symbol = "tcp_drop",
+		.kind = PROBE_KPROBE, .sk = 1, .skb = 2,
+		.since = "4.4 to 5.17, where the compiler did not inline it",
+	}, {
+		.name = "sk_skb_reason_drop", .label = "kprobe:sk_skb_reason_drop",
+		.symbol = "sk_skb_reason_drop",
+		.kind = PROBE_KPROBE, .sk = 1, .skb = 2, .reason = 3, .shared = true, .instead = true,
+		.since = "6.11 on",
+	}, {
+		.name = "kfree_skb_reason", .label = "kprobe:kfree_skb_reason",
+		.symbol = "kfree_skb_reason",
+		.kind = PROBE_KPROBE, .skb = 1, .reason = 2, .shared = true, .instead = true,
+		.since = "5.17 to 6.10",
+	}, {
+		.name = "kfree_skb", .label = "kprobe:kfree_skb", .symbol = "kfree_skb",
+		.kind = PROBE_KPROBE, .skb = 1, .shared = true, .instead = true,
+		.since = "to 5.16",
+	}, {
+		/* reason from 5.17 on, the socket from 6.11 on */
+		.name = "tracepoint", .label = "tracepoint:kfree_skb", .symbol = "kfree_skb",
+		.kind = PROBE_TRACEPOINT, .skb = 1, .location = 2, .reason = 3, .sk = 4,
+		.since = "4.17 on",
+	},
+};
+
+const struct probe *
+probe_get(unsigned index)
+{
+	return &probes[index];
+}
+
+static unsigned
+find(const char *name, size_t length)
+{
+	unsigned i = 0;
+
+	for (; i < PROBES; i++)
+		if (strlen(probes[i].name) == length && !memcmp(probes[i].name, name, length))
+			break;
+	return i;
+}
+
+static void
+complain(char *err, size_t size, const char *name, size_t length)
+{
+	int n = snprintf(err, size, "no probe is called '%.*s'; there are", (int)length, name);
+
+	for (unsigned i = 0; i < PROBES && n > 0 && (size_t)n < size; i++)
+		n += snprintf(err + n, size - (size_t)n, "%s %s", i ? "," : "", probes[i].name);
+}
+
+int
+probe_parse(const char *list, unsigned *set, char *err, size_t size)
+{
+	*set = 0;
+	do {
+		size_t length = strcspn(list, ",");
+		unsigned i = find(list, length);
+
+		if (i == PROBES) {
+			complain(err, size, list, length);
+			return -EINVAL;
+		}
+		*set |= 1u << i;
+		list += length;
+	} while (*list++);
+	return 0;
+}

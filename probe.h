@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The places in the kernel we can attach to, best first, and what each gives.
+ */
+#ifndef PROBE_H
+#define PROBE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum probe_kind {
+	PROBE_KPROBE,     /* entry of a function, sees the registers */
+	PROBE_TRACEPOINT, /* raw tracepoint */
+};
+
+enum { PROBES = 5, PROBE_ALL = (1 << PROBES) - 1 };
+
+/* Arguments are counted from 1; 0 means the probe does not give that one. */
+struct probe {
+	const char     *name;     /* of --probe */
+	const char     *label;    /* "kprobe:kfree_skb", as shown in JSON */
+	const char     *symbol;   /* the function, or the tracepoint */
+	enum probe_kind kind;
+	uint8_t         sk, skb, location, reason;
+	bool            shared;   /* entered also while others hold the buffer: no drop then */
+	bool            instead;  /* one of a row of which a kernel has one: the first that attaches */
+	const char     *since;    /* kernels that have it, in words */
+};
+
+/* The probe by its place in the table, 0 to PROBES - 1. */
+const struct probe *probe_get(unsigned index);
+
+/* Reads the list of --probe into a set of bits. 0, or -EINVAL with what was wrong in err. */
+int probe_parse(const char *list, unsigned *set, char *err, size_t size);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The text of the BPF program, from what is asked for, the probe, and the
+ * offsets.
+ */
+#ifndef PROGRAM_H
+#define PROGRAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bpf_asm;
+struct offsets;
+struct probe;
+
+enum { PROGRAM_PORTS = 64 };
+
+/* Which drops are wanted. Everything set must hold. */
+struct program_filter {
+	uint8_t  family;      /* 0 both, 4, 6 */
+	bool     has_pid;
+	uint32_t pid;         /* thread group on the CPU */
+	uint64_t pidns_dev, pidns_ino; /* not 0: the pid namespace that pid is of (5.7 on) */
+	unsigned port_count;  /* 0: any */
+	uint16_t port[PROGRAM_PORTS]; /* host byte order; either end */
+};
+
+/* Maps by file descriptor. */
+struct program_maps {
+	int counters; /* per-CPU array, one struct program_counters */
+	int rings;    /* perf event array: events that wake the reader when a ring fills */
+	int bells;    /* perf event array, same rings: events that wake it at once */
+	int armed;    /* array of one uint32_t: not 0 while the reader sleeps without a time-out */
+	int marks;    /* hash of buffer addresses that a kprobe has reported; -1: not wanted */
+};
+
+struct program_counters {
+	uint64_t matched; /* TCP drops that passed the filter */
+	uint64_t unused;
+};
+
+struct program {
+	const struct probe          *probe;
+	uint8_t                      index;     /* goes into event.probe */
+	uint8_t                      arguments; /* how many the tracepoint has */
+	int32_t                      read;      /* BPF_FUNC_probe_read_kernel (5.5 on) or _probe_read */
+	bool                         has_consumed;
+	uint32_t                     consumed;  /* SKB_CONSUMED of the running kernel: no drop */
+	const struct offsets        *offsets;
+	const struct program_filter *filter;
+	struct program_maps          maps;
+};
+
+/*
+ * Writes the program. 0, -ERANGE when the offsets do not fit together (a wrong
+ * --offsets), or what bpf_asm_link() returns.
+ */
+int program_build(struct bpf_asm *, const struct program *);
+
+#endif

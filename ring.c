@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Each CPU has one ring and two events that write to it: the ring's own wakes
+ * the reader when the ring is a quarter full, the bell at every record. The BPF
+ * program chooses the bell only while the reader sleeps without a time-out, so
+ * that an idle tool is never woken and a busy one not for each record.
+ *
+ * The contract of the shared page (<linux/perf_event.h>): the kernel writes
+ * records, then data_head; we load data_head with acquire, read the records,
+ * then store data_tail with release, after which the kernel may overwrite them.
+ */
+#define _GNU_SOURCE
+#include <linux/bpf.h>
+#include <linux/perf_event.h>
+
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ring.h"
+
+struct ring {
+	int      fd;
+	int      bell;
+	struct perf_event_mmap_page *page;
+	uint8_t *data;
+	uint64_t head;  /* end of what this round takes */
+	uint64_t tail;  /* what we have read up to */
+	uint64_t told;  /* the tail that the kernel knows */
+	uint64_t time;  /* of the record at tail, when there is one */
+};
+
+enum { RECORD_MAX = 65536 }; /* perf_event_header.size is 16 bits */
+
+/* What sample_type below makes of a sample, up to the call chain. */
+struct sample_start {
+	struct perf_event_header header;
+	uint32_t pid, tid;
+	uint64_t time;
+	uint32_t cpu, reserved;
+};
+
+/* PERF_RECORD_LOST with sample_id_all. */
+struct lost_record {
+	struct perf_event_header header;
+	uint64_t id;
+	uint64_t lost;
+	uint32_t pid, tid;
+	uint64_t time;
+	uint32_t cpu, reserved;
+};
+
+static int
+open_event(unsigned cpu, bool stacks, uint32_t wakeup_bytes)
+{
+	struct perf_event_attr attr;
+	long fd;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.type = PERF_TYPE_SOFTWARE;
+	attr.size = PERF_ATTR_SIZE_VER5; /* 4.1 on: clockid */
+	attr.config = PERF_COUNT_SW_BPF_OUTPUT;
+	attr.sample_period = 1;
+	attr.sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_CPU | PERF_SAMPLE_RAW;
+	if (stacks)
+		attr.sample_type |= PERF_SAMPLE_CALLCHAIN;
+	attr.exclude_callchain_user = 1;
+	attr.sample_id_all = 1;
+	attr.use_clockid = 1;
+	attr.clockid = CLOCK_MONOTONIC;
+	attr.watermark = wakeup_bytes > 0;
+	if (wakeup_bytes)
+		attr.wakeup_watermark = wakeup_bytes;
+	else
+		attr.wakeup_events = 1;
+	fd = syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	return fd < 0 ? -errno : (int)fd;
+}
+
+static int
+map_ring(struct ring *r, uint64_t size)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	void *p = mmap(NULL, page + size, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	r->page = p;
+	r->data = (uint8_t *)p + page;
+	return 0;
+}
+
+static int
+open_ring(struct ring *r, unsigned cpu, uint64_t size, bool stacks)
+{
+	int error;
+
+	r->fd = open_event(cpu, stacks, (uint32_t)(size / 4));
+	if (r->fd < 0)
+		return r->fd;
+	error = map_ring(r, size);
+	if (error)
+		return error;
+	r->bell = open_event(cpu, stacks, 0);
+	if (r->bell < 0)
+		return r->bell;
+	if (ioctl(r->bell, PERF_EVENT_IOC_SET_OUTPUT, r->fd) < 0
+	    || ioctl(r->fd, PERF_EVENT_IOC_ENABLE, 0) < 0
+	    || ioctl(r->bell, PERF_EVENT_IOC_ENABLE, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+static uint64_t
+ring_size(uint32_t kib)
+{
+	uint64_t size = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	while (size < (uint64_t)kib * 1024)
+		size *= 2;
+	return size;
+}
+
+static int
+add_cpu(struct rings *r)
+{
+	struct ring *more = realloc(r->ring, (r->count + 1) * sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	r->ring = more;
+	memset(&r->ring[r->count], 0, sizeof(*more));
+	r->ring[r->count].fd = r->ring[r->count].bell = -1;
+	r->count++;
+	return 0;
+}
+
+/* A CPU that is offline says ENODEV, a number past the last EINVAL. */
+static int
+open_all(struct rings *r, bool stacks)
+{
+	for (unsigned cpu = 0;; cpu++) {
+		int error = add_cpu(r);
+
+		if (!error)
+			error = open_ring(&r->ring[cpu], cpu, r->size, stacks);
+		if (error == -EINVAL && r->open) {
+			r->count--;
+			return 0;
+		}
+		if (error && error != -ENODEV)
+			return error;
+		if (!error && !r->open++)
+			r->first = cpu;
+	}
+}
+
+int
+rings_open(struct rings *r, uint32_t kib, bool stacks)
+{
+	int error;
+
+	memset(r, 0, sizeof(*r));
+	r->size = ring_size(kib);
+	r->stacks = stacks;
+	error = open_all(r, stacks);
+	r->poll = calloc(r->open + 1, sizeof(*r->poll));
+	r->unwrapped = malloc(RECORD_MAX);
+	if (!error && (!r->poll || !r->unwrapped))
+		error = -ENOMEM;
+	if (error) {
+		rings_close(r);
+		return error;
+	}
+	for (unsigned i = 0, n = 0; i < r->count; i++) {
+		if (r->ring[i].fd >= 0)
+			r->poll[n++] = (struct pollfd){ .fd = r->ring[i].fd, .events = POLLIN };
+	}
+	r->last = r->count;
+	return 0;
+}
+
+static void
+close_ring(struct ring *r, uint64_t size)
+{
+	if (r->page)
+		munmap(r->page, (size_t)(r->data - (uint8_t *)r->page) + size);
+	if (r->bell >= 0)
+		close(r->bell);
+	if (r->fd >= 0)
+		close(r->fd);
+}
+
+void
+rings_close(struct rings *r)
+{
+	for (unsigned i = 0; i < r->count; i++)
+		close_ring(&r->ring[i], r->size);
+	free(r->ring);
+	free(r->poll);
+	free(r->unwrapped);
+	memset(r, 0, sizeof(*r));
+}
+
+int
+rings_each(struct rings *r, int (*set)(unsigned cpu, int event, int bell, void *context),
+           void *context)
+{
+	int error = 0;
+
+	for (unsigned i = 0; i < r->count && !error; i++)
+		if (r->ring[i].fd >= 0)
+			error = set(i, r->ring[i].fd, r->ring[i].bell, context);
+	return error;
+}
+
+static uint64_t
+load_head(const struct ring *r)
+{
+	return __atomic_load_n(&r->page->data_head, __ATOMIC_ACQUIRE);
+}
+
+static void
+store_tail(struct ring *r)
+{
+	if (r->told != r->tail)
+		__atomic_store_n(&r->page->data_tail, r->tail, __ATOMIC_RELEASE);
+	r->told = r->tail;
+}
+
+int
+rings_wait(struct rings *r, int64_t nanoseconds, const sigset_t *mask, int watch)
+{
+	struct timespec limit = {
+		.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000,
+	};
+	struct pollfd *extra = &r->poll[r->open];
+
+	for (unsigned i = 0; i < r->count; i++)
+		if (r->ring[i].page)
+			store_tail(&r->ring[i]);
+	*extra = (struct pollfd){ .fd = watch, .events = 0 };
+	if (ppoll(r->poll, r->open + 1, nanoseconds < 0 ? NULL : &limit, mask) < 0)
+		return -errno;
+	return extra->revents & (POLLERR | POLLHUP | POLLNVAL) ? 1 : 0;
+}
+
+/* Copies size bytes at a position of the ring, around its end if need be. */
+static void
+copy_out(const struct ring *r, uint64_t size, uint64_t at, void *to, size_t n)
+{
+	uint64_t start = at & (size - 1);
+	size_t first = n < size - start ? n : (size_t)(size - start);
+
+	memcpy(to, r->data + start, first);
+	memcpy((uint8_t *)to + first, r->data, n - first);
+}
+
+static void
+read_time(struct ring *r, uint64_t size)
+{
+	struct perf_event_header header;
+	size_t at = offsetof(struct sample_start, time);
+
+	if (r->tail == r->head)
+		return;
+	copy_out(r, size, r->tail, &header, sizeof(header));
+	if (header.type == PERF_RECORD_LOST)
+		at = offsetof(struct lost_record, time);
+	copy_out(r, size, r->tail + at, &r->time, sizeof(r->time));
+}
+
+/*
+ * Records up to the limit are all visible by the time the heads are read, so
+ * none of this round can be older than one of the last.
+ */
+void
+rings_round(struct rings *r)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	r->limit = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	r->last = r->count;
+	for (unsigned i = 0; i < r->count; i++) {
+		if (!r->ring[i].page)
+			continue;
+		store_tail(&r->ring[i]);
+		r->ring[i].head = load_head(&r->ring[i]);
+		read_time(&r->ring[i], r->size);
+	}
+}
+
+static unsigned
+earliest(const struct rings *r)
+{
+	uint64_t best = r->limit;
+	unsigned found = r->count;
+
+	for (unsigned i = 0; i < r->count; i++) {
+		const struct ring *ring = &r->ring[i];
+
+		if (ring->page && ring->tail != ring->head && ring->time <= best) {
+			best = ring->time;
+			found = i;
+		}
+	}
+	return found;
+}
+
+/* The record at tail in one piece: in place, or copied when it wraps. */
+static const uint8_t *
+whole_record(struct rings *r, const struct ring *ring, uint16_t size)
+{
+	uint64_t start = ring->tail & (r->size - 1);
+
+	if (start + size <= r->size)
+		return ring->data + start;
+	copy_out(ring, r->size, ring->tail, r->unwrapped, size);
+	return r->unwrapped;
+}
+
+static bool
+parse_lost(const uint8_t *record, struct sample *s)
+{
+	struct lost_record lost;
+
+	memcpy(&lost, record, sizeof(lost));
+	*s = (struct sample){ .time = lost.time, .cpu = lost.cpu, .lost = lost.lost };
+	return lost.lost > 0;
+}
+
+/* Call chains come with marks among the addresses; decode.c knows them. */
+static bool
+parse_sample(const uint8_t *record, uint16_t size, bool stacks, struct sample *s)
+{
+	struct sample_start start;
+	const uint8_t *p = record + sizeof(start), *end = record + size;
+	uint64_t frames = 0;
+
+	memcpy(&start, record, sizeof(start));
+	*s = (struct sample){ .time = start.time, .cpu = start.cpu, .pid = start.pid };
+	if (stacks) {
+		memcpy(&frames, p, sizeof(frames));
+		p += sizeof(frames);
+		if (frames > (uint64_t)(end - p) / 8)
+			return false;
+		s->stack = (const uint64_t *)(const void *)p;
+		s->frames = (uint32_t)frames;
+		p += frames * 8;
+	}
+	memcpy(&s->size, p, sizeof(s->size));
+	s->data = p + sizeof(s->size);
+	return s->size <= (size_t)(end - p) - sizeof(s->size);
+}
+
+bool
+rings_next(struct rings *r, struct sample *s)
+{
+	for (;;) {
+		unsigned found = earliest(r);
+		struct perf_event_header header;
+		struct ring *ring;
+		const uint8_t *record;
+
+		/* what the last sample pointed to has been used by now */
+		if (r->last < r->count && r->ring[r->last].tail - r->ring[r->last].told > r->size / 8)
+			store_tail(&r->ring[r->last]);
+		if (found == r->count)
+			return false;
+		ring = &r->ring[found];
+		copy_out(ring, r->size, ring->tail, &header, sizeof(header));
+		record = whole_record(r, ring, header.size);
+		ring->tail += header.size;
+		read_time(ring, r->size);
+		r->last = found;
+		if (header.type == PERF_RECORD_LOST && parse_lost(record, s))
+			return true;
+		if (header.type == PERF_RECORD_SAMPLE
+		    && parse_sample(record, header.size, r->stacks, s))
+			return true;
+	}
+}
+
+bool
+rings_pending(struct rings *r)
+{
+	for (unsigned i = 0; i < r->count; i++)
+		if (r->ring[i].page && load_head(&r->ring[i]) != r->ring[i].tail)
+			return true;
+	return false;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The per-CPU perf rings: open, wait, drain in time order, report what was lost
+ * where it was lost.
+ */
+#ifndef RING_H
+#define RING_H
+
+#include "event.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct ring;
+
+struct rings {
+	struct ring   *ring;
+	unsigned       count;     /* CPU numbers the kernel has room for */
+	unsigned       open;      /* of them online, with a ring */
+	unsigned       first;     /* the lowest CPU that has one */
+	unsigned       last;      /* the ring that gave the last sample; count: none */
+	struct pollfd *poll;      /* open rings, and one more for the caller */
+	uint64_t       size;      /* bytes of one ring */
+	uint64_t       limit;     /* samples later than this wait for the next round */
+	bool           stacks;
+	uint8_t       *unwrapped; /* a record that wraps around the end, made whole */
+};
+
+/*
+ * Opens a ring of kib KiB (rounded up to a power of two pages) and its bell on
+ * each online CPU; stacks asks perf for the kernel stack of each event. 0 or
+ * -errno: EMFILE too many open files, EPERM or ENOMEM no memory may be locked.
+ */
+int  rings_open(struct rings *, uint32_t kib, bool stacks);
+void rings_close(struct rings *);
+
+/* Hands each CPU's event and bell to set(cpu, event, bell, context), until it returns not 0. */
+int  rings_each(struct rings *, int (*set)(unsigned cpu, int event, int bell, void *context),
+                void *context);
+
+/*
+ * Sleeps until a ring is a quarter full, a bell rings, watch has hung up, a
+ * signal that is blocked outside but not in mask arrives, or nanoseconds have
+ * passed (negative: no limit). Returns 1 when watch hung up, 0, or -errno
+ * (-EINTR for a signal).
+ */
+int  rings_wait(struct rings *, int64_t nanoseconds, const sigset_t *mask, int watch);
+
+/*
+ * A round takes what is in the rings at its start, in time order over all CPUs.
+ * The sample is valid until the next call of either. false: the round is over.
+ */
+void rings_round(struct rings *);
+bool rings_next(struct rings *, struct sample *);
+
+/* Is there anything not yet taken? */
+bool rings_pending(struct rings *);
+
+#endif

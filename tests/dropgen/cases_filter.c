@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* Drops by nftables, on the way in and on the way out. */
+#define _GNU_SOURCE
+
+#include <sys/socket.h>
+
+#include "cases.h"
+#include "net.h"
+#include "nft.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const char no_nft[] = "no nftables in this kernel";
+
+static const char *
+nft_in(struct run *r)
+{
+	struct packet p = conn_packet(&r->c, SYN, 0);
+
+	if (nft_drop(r->c.dport, false) < 0)
+		return case_skip(r, no_nft);
+	case_drop(r, &p);
+	nft_clear();
+	return NULL;
+}
+
+static const char *
+nft_in_established(struct run *r)
+{
+	const char *error = conn_open(&r->c);
+	struct packet p;
+
+	if (error)
+		return error;
+	if (nft_drop(r->c.dport, false) < 0)
+		return case_skip(r, no_nft);
+	p = conn_packet(&r->c, ACK | PSH, 10);
+	case_drop(r, &p);
+	nft_clear();
+	return NULL;
+}
+
+static const char *
+nft_out(struct run *r)
+{
+	const char *error = conn_open(&r->c);
+	struct packet p = { .ip = r->c.ip, .sport = r->c.dport, .dport = r->c.sport,
+	                    .flags = ACK | PSH, .len = 10 };
+
+	if (error)
+		return error;
+	net_addresses(p.ip, p.daddr, p.saddr);
+	p.seq = r->c.rcv_nxt;
+	p.ack = r->c.snd_nxt;
+	if (nft_drop(r->c.dport, true) < 0)
+		return case_skip(r, no_nft);
+	record_drop(&r->what->expected, &p);
+	if (send(r->c.fd, "0123456789", 10, MSG_NOSIGNAL) != 10)
+		error = "cannot send";
+	/* Before the retransmission timer, and before the reset that ends this. */
+	nft_clear();
+	return error;
+}
+
+const struct drop_case cases_filter[] = {
+	{ .expected = { .name = "nft_in", .reasons = "NETFILTER_DROP|NOT_SPECIFIED" },
+	  .make = nft_in, .what = "SYN dropped by an input rule" },
+	/* Early demultiplexing has found the socket before the rule is reached. */
+	{ .expected = { .name = "nft_in_established", .states = "ESTABLISHED|-",
+	                .reasons = "NETFILTER_DROP|NOT_SPECIFIED" },
+	  .make = nft_in_established, .what = "data dropped by an input rule" },
+	{ .expected = { .name = "nft_out", .states = "ESTABLISHED",
+	                .reasons = "NETFILTER_DROP|NOT_SPECIFIED", .any_window = true },
+	  .make = nft_out, .what = "data of the kernel's dropped by an output rule" },
+};
+
+const size_t cases_filter_count = COUNT(cases_filter);

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DROPGEN_FLOOD_H
+#define DROPGEN_FLOOD_H
+
+#include <stdio.h>
+
+/* count segments with a bad checksum over lo; rate a second, 0: as fast as possible. */
+int flood(FILE *out, unsigned long long netns, unsigned long count, unsigned long rate);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DROPGEN_NET_H
+#define DROPGEN_NET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define KERNEL(a, b) ((a) * 1000 + (b))
+
+extern const char net_tun[];
+extern bool net_has_ip6;
+
+/* A network namespace of our own with lo up; its inode, 0 when /proc does not say. */
+unsigned long long net_enter(void);
+
+/* A TUN device in it, 10.77.0.1/24 and fd77::1/64; its descriptor, or -errno. */
+int net_tun_open(void);
+
+/* The far end's address and the kernel's. */
+void net_addresses(int ip, uint8_t remote[16], uint8_t local[16]);
+
+/* The running kernel as KERNEL(major, minor). */
+int net_kernel(void);
+
+/* Write a /proc/sys file; 0 or -errno. */
+int net_sysctl(const char *path, const char *value);
+
+/* A counter of /proc/net/snmp or netstat of this namespace, -1 when it is not there. */
+long long net_counter(const char *path, const char *group, const char *name);
+
+void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Files of tracefs, whether it is mounted or not. */
+#ifndef TRACEFS_H
+#define TRACEFS_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* A file descriptor of the root of tracefs, for openat(2) (it may be O_PATH).
+ * Found at the usual mounts, at any mount, or through fsopen(2) (5.2 on), which
+ * leaves the mount table as it is. Or -errno: -EACCES or -EPERM without the
+ * right to, -ENODEV when the kernel has no tracefs, -ENOENT when it is not
+ * mounted and the kernel is too old for fsopen(2). */
+int tracefs_open(void);
+
+/* Reads a whole file into buf and terminates it. Its length, or -errno;
+ * -EFBIG when it has more than size - 1 bytes. */
+ssize_t tracefs_read(int dirfd, const char *path, char *buf, size_t size);
+
+#endif

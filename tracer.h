@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The kernel side as a whole: asks the kernel for its offsets and reasons, makes
+ * the maps and rings, loads a program for each probe and attaches it. main.c
+ * traces with it, check.c tells what it found.
+ */
+#ifndef TRACER_H
+#define TRACER_H
+
+#include "advice.h"
+#include "bpf_asm.h"
+#include "names.h"
+#include "offsets.h"
+#include "probe.h"
+#include "program.h"
+#include "ring.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct options;
+
+enum { TRACER_LOG = 256 * 1024 };
+
+/* What became of one probe. */
+struct tracer_probe {
+	bool        wanted;    /* it was tried */
+	bool        attached;
+	enum step   step;      /* where it failed */
+	int         error;     /* -errno of that step */
+	uint8_t     arguments; /* how many the tracepoint has */
+	int         program;   /* file descriptors, -1: none */
+	int         event;
+	unsigned    count;     /* instructions of the program */
+};
+
+struct tracer {
+	const struct options *options;
+	uint32_t              version;   /* LINUX_VERSION_CODE */
+	struct offsets        offsets;
+	enum step             unasked;   /* where asking the kernel for offsets failed */
+	int                   unasked_error;
+	struct names          names;
+	bool                  has_names;
+	const char           *names_from; /* "tracefs", "built-in table" or why there are none */
+	struct program_filter filter;
+	int32_t               read;      /* the helper that reads memory */
+	int                   pmu;       /* kprobe PMU, or -errno */
+	struct rings          rings;
+	struct program_maps   maps;
+	struct tracer_probe   probe[PROBES];
+	struct bpf_asm        text;      /* the program built last */
+	char                  log[TRACER_LOG]; /* the verifier's words on the last failure */
+	char                  error[1024]; /* what failed, and what to do about it */
+};
+
+/*
+ * Each returns 0, or -1 with one or two lines in error. learn: no privilege
+ * needed, it takes the table where the kernel does not answer. open: rings,
+ * maps, probes. start: the kprobes are armed; the tracepoint is from open on.
+ */
+int tracer_learn(struct tracer *, const struct options *);
+int tracer_open(struct tracer *);
+int tracer_start(struct tracer *);
+
+/* Detaches, and waits until no program runs any more: the counters stand still. */
+void tracer_stop(struct tracer *);
+
+/* TCP drops that matched the filter so far, on all CPUs. */
+uint64_t tracer_matched(const struct tracer *);
+
+/* Frees that no program saw, because an interrupt met one that was running. */
+uint64_t tracer_missed(const struct tracer *);
+
+/* Sends one event through a ring and reads it back. 0 or -errno; -EINVAL before 4.12. */
+int tracer_test_ring(struct tracer *);
+
+/* Has the reader nothing to do but wait? Then the next event wakes it. */
+void tracer_arm(struct tracer *);
+
+/* Builds the program of a probe into text, as it would be loaded. 0 or -errno. */
+int tracer_build(struct tracer *, unsigned probe, uint8_t arguments);
+
+void tracer_close(struct tracer *);
+
+#endif
