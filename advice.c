@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "advice.h"
 #include "kernel.h"
+#include "text.h"
 
 struct remedy {
 	enum step   step;
@@ -64,15 +64,15 @@ forbidden(char *buf, size_t size, enum step step, uint32_t version)
 	kernel_lacking(lacking, sizeof(lacking), version);
 	kernel_lockdown(lockdown, sizeof(lockdown));
 	if (lacking[0])
-		snprintf(buf, size, "this process lacks %s: run as root", lacking);
+		text_format(buf, size, "this process lacks %s: run as root", lacking);
 	else if (lockdown[0] && strcmp(lockdown, "none") != 0)
-		snprintf(buf, size, "the kernel is locked down (%s): boot with lockdown=none, or without "
+		text_format(buf, size, "the kernel is locked down (%s): boot with lockdown=none, or without "
 		         "Secure Boot", lockdown);
 	else if (step == STEP_RING)
-		snprintf(buf, size, "the limit on locked memory: smaller rings with -B, 'ulimit -l "
+		text_format(buf, size, "the limit on locked memory: smaller rings with -B, 'ulimit -l "
 		         "unlimited', or the sysctl kernel.perf_event_mlock_kb");
 	else
-		snprintf(buf, size, "a security module or a seccomp filter forbids it (in a container: "
+		text_format(buf, size, "a security module or a seccomp filter forbids it (in a container: "
 		         "--privileged)");
 }
 
@@ -90,5 +90,5 @@ advice(char *buf, size_t size, enum step step, int error, uint32_t version)
 	}
 	for (unsigned i = 0; i < sizeof(remedies) / sizeof(remedies[0]); i++)
 		if (remedies[i].step == step && remedies[i].error == -error)
-			snprintf(buf, size, "%s", remedies[i].text);
+			text_format(buf, size, "%s", remedies[i].text);
 }

@@ -8,11 +8,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "attach.h"
+#include "text.h"
 
 #define POINTER(p) ((uint64_t)(uintptr_t)(p))
 
@@ -150,6 +150,7 @@ int
 attach_kprobe_pmu(void)
 {
 	char text[16] = "";
+	const char *p = text;
 	int fd = open("/sys/bus/event_source/devices/kprobe/type", O_RDONLY | O_CLOEXEC);
 	int error = fd < 0 ? -errno : 0;
 
@@ -158,7 +159,7 @@ attach_kprobe_pmu(void)
 	if (read(fd, text, sizeof(text) - 1) < 0)
 		error = -errno;
 	close(fd);
-	return error ? error : atoi(text);
+	return error ? error : (int)text_number(&p);
 }
 
 int

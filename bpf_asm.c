@@ -2,11 +2,11 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "bpf_asm.h"
 #include "bpf_insns.h"
+#include "text.h"
 
 void
 bpf_asm_start(struct bpf_asm *a, unsigned first_label)
@@ -137,12 +137,12 @@ print_alu(char *buf, size_t size, const struct bpf_insn *i)
 	const char *sign = alu_sign[BPF_OP(i->code) >> 4];
 
 	if (BPF_OP(i->code) == BPF_END)
-		return snprintf(buf, size, "r%d = be%d r%d", i->dst_reg, i->imm, i->dst_reg);
+		return text_format(buf, size, "r%d = be%d r%d", i->dst_reg, i->imm, i->dst_reg);
 	if (!sign)
-		return snprintf(buf, size, "opcode 0x%02x", i->code);
+		return text_format(buf, size, "opcode 0x%02x", i->code);
 	if (BPF_SRC(i->code) == BPF_X)
-		return snprintf(buf, size, "%c%d %s %c%d", r, i->dst_reg, sign, r, i->src_reg);
-	return snprintf(buf, size, "%c%d %s %d", r, i->dst_reg, sign, i->imm);
+		return text_format(buf, size, "%c%d %s %c%d", r, i->dst_reg, sign, r, i->src_reg);
+	return text_format(buf, size, "%c%d %s %d", r, i->dst_reg, sign, i->imm);
 }
 
 static int
@@ -152,16 +152,16 @@ print_jump(char *buf, size_t size, const struct bpf_insn *i, unsigned at)
 	unsigned to = (unsigned)((int)at + 1 + i->off);
 
 	if (BPF_OP(i->code) == BPF_EXIT)
-		return snprintf(buf, size, "exit");
+		return text_format(buf, size, "exit");
 	if (BPF_OP(i->code) == BPF_CALL)
-		return snprintf(buf, size, "call %d", i->imm);
+		return text_format(buf, size, "call %d", i->imm);
 	if (BPF_OP(i->code) == BPF_JA)
-		return snprintf(buf, size, "goto %u", to);
+		return text_format(buf, size, "goto %u", to);
 	if (!sign)
-		return snprintf(buf, size, "opcode 0x%02x", i->code);
+		return text_format(buf, size, "opcode 0x%02x", i->code);
 	if (BPF_SRC(i->code) == BPF_X)
-		return snprintf(buf, size, "if r%d %s r%d goto %u", i->dst_reg, sign, i->src_reg, to);
-	return snprintf(buf, size, "if r%d %s %d goto %u", i->dst_reg, sign, i->imm, to);
+		return text_format(buf, size, "if r%d %s r%d goto %u", i->dst_reg, sign, i->src_reg, to);
+	return text_format(buf, size, "if r%d %s %d goto %u", i->dst_reg, sign, i->imm, to);
 }
 
 static int
@@ -173,13 +173,13 @@ print_memory(char *buf, size_t size, const struct bpf_insn *i)
 	const char *type = width[BPF_SIZE(i->code) >> 3];
 	char place[32];
 
-	snprintf(place, sizeof(place), "*(%s *)(r%d %+d)", type,
+	text_format(place, sizeof(place), "*(%s *)(r%d %+d)", type,
 	         BPF_CLASS(i->code) == BPF_LDX ? i->src_reg : i->dst_reg, i->off);
 	if (BPF_CLASS(i->code) == BPF_LDX)
-		return snprintf(buf, size, "r%d = %s", i->dst_reg, place);
+		return text_format(buf, size, "r%d = %s", i->dst_reg, place);
 	if (BPF_CLASS(i->code) == BPF_ST)
-		return snprintf(buf, size, "%s = %d", place, i->imm);
-	return snprintf(buf, size, "%s%s %s r%d", BPF_MODE(i->code) == BPF_MEM ? "" : "lock ", place,
+		return text_format(buf, size, "%s = %d", place, i->imm);
+	return text_format(buf, size, "%s%s %s r%d", BPF_MODE(i->code) == BPF_MEM ? "" : "lock ", place,
 	                BPF_MODE(i->code) == BPF_MEM ? "=" : "+=", i->src_reg);
 }
 
@@ -187,8 +187,8 @@ static int
 print_wide(char *buf, size_t size, const struct bpf_insn *i)
 {
 	if (i->src_reg == BPF_PSEUDO_MAP_FD)
-		return snprintf(buf, size, "r%d = map %d", i->dst_reg, i->imm);
-	return snprintf(buf, size, "r%d = 0x%llx", i->dst_reg,
+		return text_format(buf, size, "r%d = map %d", i->dst_reg, i->imm);
+	return text_format(buf, size, "r%d = 0x%llx", i->dst_reg,
 	                (unsigned long long)(uint32_t)i[1].imm << 32 | (uint32_t)i->imm);
 }
 

@@ -28,7 +28,8 @@
 #define FP BPF_REG_10
 
 #define INSN(op, dst, src, at, value) \
-	{ .code = (op), .dst_reg = (dst) & 15, .src_reg = (src) & 15, .off = (__s16)(at), .imm = (value) }
+	{ .code = (op), .dst_reg = (__u8)((dst) & 15), .src_reg = (__u8)((src) & 15), \
+	  .off = (__s16)(at), .imm = (value) }
 
 /* dst = src, dst = imm; the 32-bit forms clear the upper half */
 #define MOV(dst, src)    INSN(BPF_ALU64 | BPF_MOV | BPF_X, dst, src, 0, 0)

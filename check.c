@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include "kallsyms.h"
 #include "kernel.h"
 #include "options.h"
+#include "text.h"
 #include "tracer.h"
 
 static const char OK[] = "ok", NOTE[] = "note", FAIL[] = "FAIL";
@@ -27,9 +27,9 @@ line(int fd, const char *status, const char *what, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
+	text_vformat(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	dprintf(fd, "%-4s  %-12s  %s\n", status, what, text);
+	text_write(fd, "%-4s  %-12s  %s\n", status, what, text);
 }
 
 /* ": " and what to do about it, or nothing. */
@@ -127,9 +127,9 @@ tell_offset(const struct tracer *t, int fd, enum offset id)
 	char place[16] = "-", table[48] = "";
 
 	if (o->at[id] != OFFSET_NONE)
-		snprintf(place, sizeof(place), "%u", o->at[id]);
+		text_format(place, sizeof(place), "%u", o->at[id]);
 	if (o->table[id] != OFFSET_NONE && o->table[id] != o->at[id])
-		snprintf(table, sizeof(table), ", the table says %u", o->table[id]);
+		text_format(table, sizeof(table), ", the table says %u", o->table[id]);
 	line(fd, o->source[id] == OFFSET_UNKNOWN ? NOTE : OK, "offset", "%s = %s (%s%s)",
 	     offsets_name(id), place, sources[o->source[id]], table);
 }
@@ -198,12 +198,16 @@ check_describe(const struct tracer *t, int fd)
 	line(fd, t->has_names ? OK : NOTE, "reasons", "%s", t->names_from);
 }
 
-/* The first line of an error becomes the report's, the others follow it. */
+/* The error's first line says what failed, the others what to do. */
 static void
-tell_error(char *text)
+tell_error(const char *text)
 {
-	for (char *p = strtok(text, "\n"); p; p = strtok(NULL, "\n"))
-		line(STDOUT_FILENO, FAIL, "trace", "%s", p);
+	while (*text) {
+		int n = (int)strcspn(text, "\n");
+
+		line(STDOUT_FILENO, FAIL, "trace", "%.*s", n, text);
+		text += n + (text[n] == '\n');
+	}
 }
 
 int

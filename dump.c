@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include <linux/version.h>
 
-#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "arch.h"
 #include "dump.h"
 #include "kernel.h"
 #include "options.h"
+#include "text.h"
 #include "tracer.h"
 
 /* Maps have no file descriptors here: these numbers stand for them in the listing. */
@@ -45,9 +46,9 @@ list(const struct bpf_asm *a)
 		char text[80];
 
 		for (; block < a->blocks && a->block[block].at <= i; block++)
-			printf("; %s\n", a->block[block].title);
+			text_write(STDOUT_FILENO, "; %s\n", a->block[block].title);
 		bpf_asm_print(text, sizeof(text), &a->insn[i], i);
-		printf("%5u  %s\n", i, text);
+		text_write(STDOUT_FILENO, "%5u  %s\n", i, text);
 		if (a->insn[i].code == (BPF_LD | BPF_DW | BPF_IMM))
 			i++;
 	}
@@ -60,11 +61,11 @@ dump_probe(struct tracer *t, unsigned i)
 	int error = tracer_build(t, i, arguments(t->version));
 
 	if (error) {
-		fprintf(stderr, "tcpdrop: %s: %s\n", probe_get(i)->label, strerror(-error));
+		text_write(STDERR_FILENO, "tcpdrop: %s: %s\n", probe_get(i)->label, strerror(-error));
 		return 1;
 	}
 	kernel_version_text(version, sizeof(version), t->version);
-	printf("# %s, Linux %s, %s: %u instructions\n", probe_get(i)->label, version, arch.name,
+	text_write(STDOUT_FILENO, "# %s, Linux %s, %s: %u instructions\n", probe_get(i)->label, version, arch.name,
 	       t->text.count);
 	list(&t->text);
 	return 0;
@@ -78,12 +79,12 @@ read_target(struct tracer *t, const char *target)
 
 	t->version = kernel_version_parse(target);
 	if (!t->version) {
-		fprintf(stderr, "tcpdrop: --dump=%s: expected VERSION[,ARCH], as in 5.10,%s\n", target,
+		text_write(STDERR_FILENO, "tcpdrop: --dump=%s: expected VERSION[,ARCH], as in 5.10,%s\n", target,
 		        arch.name);
 		return -1;
 	}
 	if (comma && strcmp(comma + 1, arch.name) != 0) {
-		fprintf(stderr, "tcpdrop: --dump=%s: this tcpdrop is built for %s only\n", target,
+		text_write(STDERR_FILENO, "tcpdrop: --dump=%s: this tcpdrop is built for %s only\n", target,
 		        arch.name);
 		return -1;
 	}
@@ -100,11 +101,11 @@ dump(struct tracer *t, const struct options *o)
 		return 2;
 	if (tracer_learn(t, o)
 	    || (o->probe && probe_parse(o->probe, &set, t->error, sizeof(t->error)))) {
-		fprintf(stderr, "tcpdrop: %s\n", t->error);
+		text_write(STDERR_FILENO, "tcpdrop: %s\n", t->error);
 		return 2;
 	}
 	t->maps = numbered;
-	printf("# maps: 0 counters, 1 rings, 2 bells, 3 armed, 4 marks\n");
+	text_write(STDOUT_FILENO, "# maps: 0 counters, 1 rings, 2 bells, 3 armed, 4 marks\n");
 	for (unsigned i = 0; i < PROBES && !status; i++)
 		if (set >> i & 1 && (o->probe || expected(probe_get(i), t->version)))
 			status = dump_probe(t, i);

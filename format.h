@@ -28,7 +28,7 @@ enum {
 	FORMAT_MODULE = 64,  /* the same for a module: MODULE_NAME_LEN is 64 - sizeof(long) */
 	/* quotes, comma, "+0x" and 8 digits, " [" and "]" are 17 */
 	FORMAT_FRAME  = FORMAT_NAME + FORMAT_MODULE + 24,
-	/* three names and everything of fixed length, of which there are 900 */
+	/* reason, state and probe by name, and all that cannot grow: about 720 */
 	FORMAT_LINE   = 3 * FORMAT_NAME + 1024,
 	/* enough for any drop: the line, its location and its stack */
 	FORMAT_MAX    = FORMAT_LINE + (DROP_FRAMES + 1) * FORMAT_FRAME,

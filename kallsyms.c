@@ -7,12 +7,12 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "drop.h"
 #include "kallsyms.h"
+#include "memory.h"
 
 /* names[]: where the name is, and what its symbol is like. The number of a
  * module symbol's module stands in the two bytes before its name. */
@@ -56,14 +56,14 @@ address_fits(const struct kallsyms *ks, uint64_t address)
 	return address >= ks->base && address - ks->base <= UINT32_MAX;
 }
 
-/* realloc() that leaves the pointer alone when it fails */
+/* memory_resize() that leaves the pointer alone when it fails */
 static int
 resize(void *pointer, size_t n, size_t size)
 {
 	void *old, *new;
 
 	memcpy(&old, pointer, sizeof(old));
-	new = realloc(old, n * size);
+	new = memory_resize(old, n * size);
 	if (!new)
 		return -ENOMEM;
 	memcpy(pointer, &new, sizeof(new));
@@ -89,13 +89,13 @@ grow(struct kallsyms *ks)
 static int
 widen(struct kallsyms *ks)
 {
-	uint64_t *far = malloc(ks->room * sizeof(*far));
+	uint64_t *far = memory_resize(NULL, ks->room * sizeof(*far));
 
 	if (!far)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < ks->count; i++)
 		far[i] = ks->base + ks->near[i];
-	free(ks->near);
+	memory_free(ks->near);
 	ks->near = NULL;
 	ks->far = far;
 	return 0;
@@ -162,6 +162,14 @@ has_prefix(const char *s, const char *prefix)
 }
 
 static bool
+contains(const char *s, const char *part)
+{
+	while (*s && !has_prefix(s, part))
+		s++;
+	return *s != '\0';
+}
+
+static bool
 has_suffix(const char *s, const char *suffix)
 {
 	size_t n = strlen(s), m = strlen(suffix);
@@ -182,7 +190,7 @@ is_marker(const char *s)
 		if (!strcmp(s, exact[i]))
 			return true;
 	return has_prefix(s, "__") &&
-	       (strstr(s, "text_") || strstr(s, "_thunk_")) &&
+	       (contains(s, "text_") || contains(s, "_thunk_")) &&
 	       (has_suffix(s, "_start") || has_suffix(s, "_end"));
 }
 
@@ -437,14 +445,29 @@ kallsyms_parse(struct kallsyms *ks, const char *text, size_t n)
 	return err;
 }
 
-static int
-symbol_compare(const void *a, const void *b)
+static bool
+symbol_before(const struct symbol *x, const struct symbol *y)
 {
-	const struct symbol *x = a, *y = b;
+	return x->address != y->address ? x->address < y->address : x->order < y->order;
+}
 
-	if (x->address != y->address)
-		return x->address < y->address ? -1 : 1;
-	return x->order < y->order ? -1 : x->order > y->order;
+/* Modules' symbols come in long ordered runs, which this likes better than qsort() does. */
+static void
+shell_sort(struct symbol *symbols, uint32_t count)
+{
+	uint32_t gap = 1;
+
+	while (gap < count / 3)
+		gap = gap * 3 + 1;
+	for (; gap; gap /= 3)
+		for (uint32_t i = gap; i < count; i++) {
+			struct symbol moved = symbols[i];
+			uint32_t to = i;
+
+			for (; to >= gap && symbol_before(&moved, &symbols[to - gap]); to -= gap)
+				symbols[to] = symbols[to - gap];
+			symbols[to] = moved;
+		}
 }
 
 /* Sorts what follows the ordered part, and merges the two from the back. */
@@ -456,14 +479,14 @@ sort(struct kallsyms *ks, uint32_t ordered)
 
 	if (!rest)
 		return 0;
-	tail = malloc(rest * sizeof(*tail));
+	tail = memory_resize(NULL, rest * sizeof(*tail));
 	if (!tail)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < rest; i++)
 		tail[i] = (struct symbol){
 			address_at(ks, ordered + i), ks->names[ordered + i], i,
 		};
-	qsort(tail, rest, sizeof(*tail), symbol_compare);
+	shell_sort(tail, rest);
 	for (uint32_t to = ks->count; rest; ) {
 		if (ordered && address_at(ks, ordered - 1) > tail[rest - 1].address) {
 			ordered--;
@@ -477,7 +500,7 @@ sort(struct kallsyms *ks, uint32_t ordered)
 			ks->names[to] = tail[rest].name;
 		}
 	}
-	free(tail);
+	memory_free(tail);
 	return 0;
 }
 
@@ -607,10 +630,10 @@ kallsyms_find(const struct kallsyms *ks, uint64_t address, struct frame *out)
 void
 kallsyms_free(struct kallsyms *ks)
 {
-	free(ks->near);
-	free(ks->far);
-	free(ks->names);
-	free(ks->text);
-	free(ks->modules);
+	memory_free(ks->near);
+	memory_free(ks->far);
+	memory_free(ks->names);
+	memory_free(ks->text);
+	memory_free(ks->modules);
 	*ks = (struct kallsyms){ 0 };
 }

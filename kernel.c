@@ -11,12 +11,11 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <link.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "kernel.h"
+#include "text.h"
 
 #ifndef CAP_PERFMON /* <linux/capability.h>, 5.8 on */
 #define CAP_PERFMON 38
@@ -86,7 +85,7 @@ kernel_version(void)
 void
 kernel_version_text(char *buf, size_t size, uint32_t version)
 {
-	snprintf(buf, size, "%u.%u.%u", version >> 16, version >> 8 & 255, version & 255);
+	text_format(buf, size, "%u.%u.%u", version >> 16, version >> 8 & 255, version & 255);
 }
 
 uint32_t
@@ -96,10 +95,8 @@ kernel_version_parse(const char *text)
 	unsigned n = 0;
 
 	while (n < 3 && *text >= '0' && *text <= '9') {
-		char *end;
-
-		part[n++] = strtoul(text, &end, 10);
-		text = *end == '.' ? end + 1 : "";
+		part[n++] = (unsigned long)text_number(&text);
+		text = *text == '.' ? text + 1 : "";
 	}
 	if (n < 2 || part[0] > 255 || part[1] > 255)
 		return 0;
@@ -132,9 +129,9 @@ kernel_lacking(char *buf, size_t size, uint32_t version)
 	if (has(set, CAP_SYS_ADMIN))
 		return;
 	if (version < KERNEL_VERSION(5, 8, 0))
-		snprintf(buf, size, "CAP_SYS_ADMIN");
+		text_format(buf, size, "CAP_SYS_ADMIN");
 	else if (!has(set, CAP_BPF) || !has(set, CAP_PERFMON))
-		snprintf(buf, size, "%s%s%s", has(set, CAP_BPF) ? "" : "CAP_BPF",
+		text_format(buf, size, "%s%s%s", has(set, CAP_BPF) ? "" : "CAP_BPF",
 		         has(set, CAP_BPF) || has(set, CAP_PERFMON) ? "" : " and ",
 		         has(set, CAP_PERFMON) ? "" : "CAP_PERFMON");
 }
@@ -165,7 +162,7 @@ kernel_lockdown(char *buf, size_t size)
 	open = strchr(text, '[');
 	close = open ? strchr(open, ']') : NULL;
 	if (close)
-		snprintf(buf, size, "%.*s", (int)(close - open - 1), open + 1);
+		text_format(buf, size, "%.*s", (int)(close - open - 1), open + 1);
 }
 
 bool

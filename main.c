@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -20,6 +19,7 @@
 #include "format.h"
 #include "kallsyms.h"
 #include "options.h"
+#include "text.h"
 #include "tracer.h"
 
 enum {
@@ -61,7 +61,7 @@ say(const char *text)
 	while (*text) {
 		size_t n = strcspn(text, "\n");
 
-		fprintf(stderr, "tcpdrop: %.*s\n", (int)n, text);
+		text_write(STDERR_FILENO, "tcpdrop: %.*s\n", (int)n, text);
 		text += n + (text[n] == '\n');
 	}
 }
@@ -116,7 +116,7 @@ load_symbols(struct run *run)
 	run->symbols_error = kallsyms_read(&run->symbols, "/proc/kallsyms");
 	if (!run->symbols_error)
 		return;
-	snprintf(line, sizeof(line), "no symbols, addresses are shown: /proc/kallsyms: %s",
+	text_format(line, sizeof(line), "no symbols, addresses are shown: /proc/kallsyms: %s",
 	         run->symbols_error == -EPERM ? "addresses are hidden (sysctl kernel.kptr_restrict, "
 	         "CAP_SYSLOG)" : strerror(-run->symbols_error));
 	say(line);
@@ -133,10 +133,13 @@ name_frame(struct run *run, struct frame *f)
 
 /* Adds the words to what the record says. */
 static void
-name_drop(struct run *run, struct drop *d, uint64_t time)
+name_drop(struct run *run, struct drop *d, const struct sample *s)
 {
-	d->since_start = time > run->start ? time - run->start : 0;
-	d->time = time + run->to_wall;
+	unsigned probe = (unsigned)decode_probe(s);
+
+	d->since_start = s->time > run->start ? s->time - run->start : 0;
+	d->time = s->time + run->to_wall;
+	d->probe = probe < PROBES ? probe_get(probe)->label : NULL;
 	d->state_name = names_state(d->state);
 	d->reason_name = d->has_reason ? names_reason(&tracer.names, d->reason) : NULL;
 	if (run->style.stack || run->style.json)
@@ -153,8 +156,11 @@ show_sample(struct run *run, const struct sample *s)
 		if (run->style.json)
 			out.used += format_lost(out.buf + out.used, sizeof(out.buf) - out.used,
 			                        &run->style, s->time + run->to_wall, s->lost);
-	} else if (!decode_drop(s, &drop)) {
-		name_drop(run, &drop, s->time);
+	} else if (decode_drop(s, &drop)) {
+		/* no record of ours: it stays in the difference of seen and shown, as lost */
+		return;
+	} else {
+		name_drop(run, &drop, s);
 		out.used += format_drop(out.buf + out.used, sizeof(out.buf) - out.used, &run->style, &drop);
 		run->shown++;
 		run->ended = run->options->count && run->shown == run->options->count;
@@ -268,20 +274,19 @@ static void
 tell_end(const struct run *run, uint64_t seen)
 {
 	uint64_t missed = tracer_missed(&tracer);
+	char lost[96];
 
 	if (run->style.json) {
 		out.used += format_end(out.buf + out.used, sizeof(out.buf) - out.used, &run->style,
 		                       nanoseconds(CLOCK_REALTIME), seen, run->shown, run->lost);
 		flush();
 	}
-	fprintf(stderr, "tcpdrop: %llu drop%s shown", (unsigned long long)run->shown,
-	        run->shown == 1 ? "" : "s");
-	if (run->lost)
-		fprintf(stderr, ", %llu lost: make the rings larger with -B, or ask for less",
-		        (unsigned long long)run->lost);
-	fputc('\n', stderr);
+	text_format(lost, sizeof(lost), ", %llu lost: make the rings larger with -B, or ask for less",
+	            (unsigned long long)run->lost);
+	text_write(STDERR_FILENO, "tcpdrop: %llu drop%s shown%s\n", (unsigned long long)run->shown,
+	           run->shown == 1 ? "" : "s", run->lost ? lost : "");
 	if (missed)
-		fprintf(stderr, "tcpdrop: %llu frees of buffers came while a program was running and "
+		text_write(STDERR_FILENO, "tcpdrop: %llu frees of buffers came while a program was running and "
 		        "were not looked at\n", (unsigned long long)missed);
 }
 
@@ -294,6 +299,7 @@ trace(const struct options *o)
 	};
 	sigset_t mask;
 
+	tzset();
 	catch_signals(&mask);
 	if (tracer_learn(&tracer, o) || tracer_open(&tracer) || tracer_start(&tracer)) {
 		say(tracer.error);
@@ -314,7 +320,7 @@ trace(const struct options *o)
 	tracer_close(&tracer);
 	kallsyms_free(&run.symbols);
 	if (out.error && out.error != -EPIPE)
-		fprintf(stderr, "tcpdrop: write: %s\n", strerror(-out.error));
+		text_write(STDERR_FILENO, "tcpdrop: write: %s\n", strerror(-out.error));
 	return out.error ? 1 : 0;
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "memory.h"
 #include "names.h"
 #include "reasons.h"
 
@@ -166,30 +166,38 @@ parse_entries(struct cursor *c, uint16_t *at, char *text, size_t *used)
 	return found;
 }
 
+static const char *
+find(const char *text, size_t n, const char *part, size_t length)
+{
+	for (; n >= length; text++, n--)
+		if (!memcmp(text, part, length))
+			return text;
+	return NULL;
+}
+
 int
 names_parse_format(struct names *names, const char *text, size_t n)
 {
 	static const char start[] = "__print_symbolic(REC->reason,";
-	const char *list = memmem(text, n, start, sizeof(start) - 1);
+	const char *list = find(text, n, start, sizeof(start) - 1);
 	struct cursor c = { NULL, text + n };
 	uint16_t at[NAMES_REASONS] = { 0 };
-	char *owned, *less;
+	char *owned;
 	size_t used = 1;
 
 	if (!list)
 		return -ENOENT;
 	c.at = list + sizeof(start) - 1;
-	owned = malloc((size_t)(c.end - c.at) + 2); /* each entry is longer than its name */
+	owned = memory_resize(NULL, (size_t)(c.end - c.at) + 2); /* each entry is longer than its name */
 	if (!owned)
 		return -ENOMEM;
 	owned[0] = '\0';
 	if (!parse_entries(&c, at, owned, &used)) {
-		free(owned);
+		memory_free(owned);
 		return -ENOENT;
 	}
-	less = realloc(owned, used);
 	names_free(names);
-	names->owned = less ? less : owned;
+	names->owned = owned;
 	names->text = names->owned;
 	names->source = NAMES_FORMAT;
 	memcpy(names->at, at, sizeof(at));
@@ -223,7 +231,7 @@ names_builtin(struct names *names, uint32_t version_code)
 void
 names_free(struct names *names)
 {
-	free(names->owned);
+	memory_free(names->owned);
 	*names = (struct names){ 0 };
 }
 

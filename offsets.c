@@ -9,13 +9,12 @@
 #include <linux/version.h>
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "bpf_asm.h"
 #include "bpf_insns.h"
 #include "offsets.h"
+#include "text.h"
 
 struct row {
 	uint32_t version; /* major and minor; holds for every patch level */
@@ -374,17 +373,17 @@ offsets_override(struct offsets *o, const char *list, char *err, size_t size)
 		size_t item = strcspn(list, ",");
 		size_t name = strcspn(list, "=,");
 		enum offset id = find_name(list, name);
-		char *end;
-		unsigned long at;
+		const char *p = list + name + 1;
+		int64_t at;
 
 		if (id == OFFSETS) {
-			snprintf(err, size, "no offset is called '%.*s'; --check lists the names",
+			text_format(err, size, "no offset is called '%.*s'; --check lists the names",
 			         (int)name, list);
 			return -EINVAL;
 		}
-		at = name < item ? strtoul(list + name + 1, &end, 0) : OFFSET_NONE;
-		if (name == item || end != list + item || end == list + name + 1 || at > 8191) {
-			snprintf(err, size, "'%.*s': expected %s=BYTES, 0 to 8191", (int)item, list,
+		at = name < item ? text_number(&p) : -1;
+		if (at < 0 || at > 8191 || p != list + item) {
+			text_format(err, size, "'%.*s': expected %s=BYTES, 0 to 8191", (int)item, list,
 			         offsets_name(id));
 			return -EINVAL;
 		}

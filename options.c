@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#define _GNU_SOURCE
-#include <getopt.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "options.h"
+#include "text.h"
 
 #define FIELD(name) offsetof(struct options, name)
 
@@ -49,7 +47,6 @@ static const struct options_row rows[] = {
 
 enum {
 	ROWS  = sizeof(rows) / sizeof(rows[0]),
-	LONG  = 256,        /* getopt's code of a long option: this and its row */
 	LEFT  = 30,         /* the column of the help */
 };
 
@@ -75,7 +72,7 @@ fail(const struct reader *r, const char *format, ...)
 	va_list ap;
 
 	va_start(ap, format);
-	vsnprintf(r->err, r->size, format, ap);
+	text_vformat(r->err, r->size, format, ap);
 	va_end(ap);
 	for (char *c = r->err; r->size && *c; c++)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
@@ -248,83 +245,85 @@ take(const struct reader *r, const struct options_row *row, const char *value)
 	return fail(r, "option '%s' has no meaning", r->option);
 }
 
-static void
-fill_getopt(char letters[2 * ROWS + 2], struct option longs[ROWS + 1])
-{
-	*letters++ = ':';       /* tell a missing value from an unknown option */
-	for (int i = 0; i < ROWS; i++) {
-		const struct options_row *row = &rows[i];
-		bool optional = row->kind == OPTIONS_FLAG_TEXT;
-
-		longs[i] = (struct option){
-			.name    = row->name,
-			.has_arg = optional ? optional_argument
-			         : row->argument ? required_argument : no_argument,
-			.val     = LONG + i,
-		};
-		if (!row->letter)
-			continue;
-		*letters++ = row->letter;
-		if (row->argument)
-			*letters++ = ':';
-	}
-	*letters = '\0';
-	longs[ROWS] = (struct option){ 0 };
-}
-
-/* The row of getopt's code, and its option in words. NULL: there is none. */
+/* name is n bytes of what was typed: a whole name, or the beginning of one only. */
 static const struct options_row *
-find_row(struct reader *r, int code)
+find_long(struct reader *r, const char *name, size_t n)
 {
-	if (code >= LONG && code < LONG + ROWS) {
-		snprintf(r->option, sizeof(r->option), "--%s", rows[code - LONG].name);
-		return &rows[code - LONG];
+	const struct options_row *found = NULL;
+	char list[128] = "";
+	size_t used = 0;
+	int count = 0;
+
+	for (unsigned i = 0; i < ROWS; i++) {
+		if (strncmp(rows[i].name, name, n) != 0)
+			continue;
+		found = &rows[i];
+		if (!rows[i].name[n])
+			return found;
+		if (used < sizeof(list))
+			used += (size_t)text_format(list + used, sizeof(list) - used, "%s--%s",
+			                            count ? ", " : "", rows[i].name);
+		count++;
 	}
-	for (unsigned i = 0; i < ROWS; i++)
-		if (code && rows[i].letter == code) {
-			snprintf(r->option, sizeof(r->option), "-%c", code);
-			return &rows[i];
-		}
+	if (n && count == 1)
+		return found;
+	if (n && count > 1)
+		fail(r, "option '--%.*s' is ambiguous: %s", (int)n, name, list);
+	else
+		fail(r, "unknown option '--%.*s'", (int)n, name);
 	return NULL;
 }
 
-/* argument is "--pro": which options begin like it? */
+/* "--name", "--name=value", "--name" "value". Returns how many arguments it took. */
 static int
-fail_unknown(const struct reader *r, const char *argument)
+take_long(struct reader *r, const char *argument, const char *next)
 {
-	size_t n = strcspn(argument, "="), used = 0;
-	char list[256] = "";
-	int found = 0;
+	size_t n = strcspn(argument, "=");
+	const struct options_row *row = find_long(r, argument, n);
+	const char *value = argument[n] ? argument + n + 1 : NULL;
+	bool takes_next = row && row->argument && row->kind != OPTIONS_FLAG_TEXT && !value;
 
-	for (unsigned i = 0; n > 2 && i < ROWS; i++) {
-		if (strncmp(rows[i].name, argument + 2, n - 2))
-			continue;
-		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s--%s",
-		                         found++ ? ", " : "", rows[i].name);
-		if (used >= sizeof(list))
-			break;
-	}
-	if (found > 1)
-		return fail(r, "option '%.*s' is ambiguous: %s", (int)n, argument, list);
-	return fail(r, "unknown option '%.*s'", (int)n, argument);
+	if (!row)
+		return -1;
+	text_format(r->option, sizeof(r->option), "--%s", row->name);
+	if (value && !row->argument)
+		return fail(r, "option '%s' takes no argument, got '%s'", r->option, value);
+	if (takes_next && !next)
+		return fail(r, "option '%s' needs an argument: %s", r->option, row->argument);
+	return take(r, row, takes_next ? next : value) < 0 ? -1 : 1 + takes_next;
 }
 
-/* getopt answered ':' or '?', and optopt says for which option. */
-static int
-fail_getopt(struct reader *r, int answer, char **argv)
+static const struct options_row *
+find_letter(char letter)
 {
-	const struct options_row *row = find_row(r, optopt);
-	const char *last = argv[optind - 1];
+	for (unsigned i = 0; i < ROWS; i++)
+		if (letter && rows[i].letter == letter)
+			return &rows[i];
+	return NULL;
+}
 
-	if (row && answer == ':')
-		return fail(r, "option '%s' needs an argument: %s", r->option, row->argument);
-	if (row)
-		return fail(r, "option '%s' takes no argument, got '%s'", r->option,
-		            strchr(last, '=') ? strchr(last, '=') + 1 : last);
-	if (optopt)
-		return optopt > ' ' && optopt < 0x7f ? fail(r, "unknown option '-%c'", optopt)
-		                                     : fail(r, "unknown option in '%s'", last);
-	return fail_unknown(r, last);
+/* "-qt", "-c5", "-qc" "5": letters, the last of which may take the rest or the next. */
+static int
+take_letters(struct reader *r, const char *letters, const char *next)
+{
+	for (const char *p = letters; *p; p++) {
+		const struct options_row *row = find_letter(*p);
+		bool printable = *p > ' ' && *p < 0x7f;
+
+		if (!row)
+			return printable ? fail(r, "unknown option '-%c'", *p)
+			                 : fail(r, "unknown option in '-%s'", letters);
+		text_format(r->option, sizeof(r->option), "-%c", *p);
+		if (row->argument && !p[1] && !next)
+			return fail(r, "option '%s' needs an argument: %s", r->option, row->argument);
+		if (row->argument)
+			return take(r, row, p[1] ? p + 1 : next) < 0 ? -1 : 1 + !p[1];
+		if (take(r, row, NULL) < 0)
+			return -1;
+		if (r->out->help || r->out->version)
+			break;
+	}
+	return 1;
 }
 
 static int
@@ -340,30 +339,28 @@ int
 options_parse(struct options *out, int argc, char **argv, char *err, size_t size)
 {
 	struct reader r = { .out = out, .err = err, .size = size };
-	struct option longs[ROWS + 1];
-	char letters[2 * ROWS + 2];
-	int code;
+	bool over = false; /* "--" was there: operands follow */
 
 	*out = (struct options){ 0 };
-	fill_getopt(letters, longs);
-	opterr = 0;
-	optind = 0;             /* from the start again, in musl as in glibc */
-	while ((code = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
-		const struct options_row *row = find_row(&r, code);
+	for (int i = 1, taken; i < argc && !out->help && !out->version; i += taken) {
+		const char *argument = argv[i], *next = i + 1 < argc ? argv[i + 1] : NULL;
 
-		if (!row)
-			return fail_getopt(&r, code, argv);
-		if (take(&r, row, optarg) < 0)
+		taken = 1;
+		if (!over && !strcmp(argument, "--"))
+			over = true;
+		else if (over || argument[0] != '-' || !argument[1])
+			return fail(&r, "unexpected '%s': expected options only", argument);
+		else if (argument[1] == '-')
+			taken = take_long(&r, argument + 2, next);
+		else
+			taken = take_letters(&r, argument + 1, next);
+		if (taken < 0)
 			return -1;
-		if (out->help || out->version)
-			return 0;
 	}
-	if (optind < argc)
-		return fail(&r, "unexpected '%s': expected options only", argv[optind]);
-	return check_together(&r);
+	return out->help || out->version ? 0 : check_together(&r);
 }
 
-struct text {
+struct usage {
 	char  *buf;
 	size_t size;
 	size_t used;
@@ -371,21 +368,21 @@ struct text {
 
 __attribute__((format(printf, 2, 3)))
 static size_t
-add(struct text *t, const char *format, ...)
+add(struct usage *t, const char *format, ...)
 {
 	bool fits = t->used < t->size;
 	va_list ap;
 	int n;
 
 	va_start(ap, format);
-	n = vsnprintf(fits ? t->buf + t->used : NULL, fits ? t->size - t->used : 0, format, ap);
+	n = text_vformat(fits ? t->buf + t->used : NULL, fits ? t->size - t->used : 0, format, ap);
 	va_end(ap);
 	t->used += (size_t)n;
 	return (size_t)n;
 }
 
 static void
-add_row(struct text *t, const struct options_row *row)
+add_row(struct usage *t, const struct options_row *row)
 {
 	size_t n = row->letter ? add(t, "  -%c, --%s", row->letter, row->name)
 	                       : add(t, "      --%s", row->name);
@@ -394,13 +391,16 @@ add_row(struct text *t, const struct options_row *row)
 		n += add(t, "[=%s]", row->argument);
 	else if (row->argument)
 		n += add(t, " %s", row->argument);
-	add(t, "%*s%s\n", n < LEFT ? (int)(LEFT - n) : 1, "", row->help);
+	add(t, " ");
+	while (++n < LEFT)
+		add(t, " ");
+	add(t, "%s\n", row->help);
 }
 
 size_t
 options_usage(char *buf, size_t size)
 {
-	struct text t = { .buf = buf, .size = size };
+	struct usage t = { .buf = buf, .size = size };
 
 	add(&t, "Usage: tcpdrop [options]\n"
 	    "Show every TCP packet that the kernel drops: its addresses, the state of its\n"

@@ -65,8 +65,7 @@ struct options_row {
 const struct options_row *options_row(unsigned index);
 
 /*
- * Reads argv, whose operands it may move to the end; the strings in out are
- * argv's own. The last of a repeated option wins, but ports add up. -h and -V
+ * Reads argv; the strings in out are argv's own. The last of a repeated option wins, but ports add up. -h and -V
  * end the reading: what follows them is not looked at. Returns 0; or -1 with
  * one line, without newline, in err: the option, the value, what is expected.
  */

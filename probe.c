@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "probe.h"
+#include "text.h"
 
 /*
  * net/core/skbuff.c and net/ipv4/tcp_input.c: the functions that free a dropped
@@ -58,10 +58,10 @@ find(const char *name, size_t length)
 static void
 complain(char *err, size_t size, const char *name, size_t length)
 {
-	int n = snprintf(err, size, "no probe is called '%.*s'; there are", (int)length, name);
+	int n = text_format(err, size, "no probe is called '%.*s'; there are", (int)length, name);
 
 	for (unsigned i = 0; i < PROBES && n > 0 && (size_t)n < size; i++)
-		n += snprintf(err + n, size - (size_t)n, "%s %s", i ? "," : "", probes[i].name);
+		n += text_format(err + n, size - (size_t)n, "%s %s", i ? "," : "", probes[i].name);
 }
 
 int

@@ -13,17 +13,18 @@
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
 
+#include <sys/auxv.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include <errno.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "memory.h"
 #include "ring.h"
 
 struct ring {
@@ -87,7 +88,7 @@ open_event(unsigned cpu, bool stacks, uint32_t wakeup_bytes)
 static int
 map_ring(struct ring *r, uint64_t size)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t page = (size_t)getauxval(AT_PAGESZ);
 	void *p = mmap(NULL, page + size, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, 0);
 
 	if (p == MAP_FAILED)
@@ -121,7 +122,7 @@ open_ring(struct ring *r, unsigned cpu, uint64_t size, bool stacks)
 static uint64_t
 ring_size(uint32_t kib)
 {
-	uint64_t size = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t size = (uint64_t)getauxval(AT_PAGESZ);
 
 	while (size < (uint64_t)kib * 1024)
 		size *= 2;
@@ -131,7 +132,7 @@ ring_size(uint32_t kib)
 static int
 add_cpu(struct rings *r)
 {
-	struct ring *more = realloc(r->ring, (r->count + 1) * sizeof(*more));
+	struct ring *more = memory_resize(r->ring, (r->count + 1) * sizeof(*more));
 
 	if (!more)
 		return -ENOMEM;
@@ -171,8 +172,8 @@ rings_open(struct rings *r, uint32_t kib, bool stacks)
 	r->size = ring_size(kib);
 	r->stacks = stacks;
 	error = open_all(r, stacks);
-	r->poll = calloc(r->open + 1, sizeof(*r->poll));
-	r->unwrapped = malloc(RECORD_MAX);
+	r->poll = memory_resize(NULL, (r->open + 1) * sizeof(*r->poll));
+	r->unwrapped = memory_resize(NULL, RECORD_MAX);
 	if (!error && (!r->poll || !r->unwrapped))
 		error = -ENOMEM;
 	if (error) {
@@ -203,9 +204,9 @@ rings_close(struct rings *r)
 {
 	for (unsigned i = 0; i < r->count; i++)
 		close_ring(&r->ring[i], r->size);
-	free(r->ring);
-	free(r->poll);
-	free(r->unwrapped);
+	memory_free(r->ring);
+	memory_free(r->poll);
+	memory_free(r->unwrapped);
 	memset(r, 0, sizeof(*r));
 }
 

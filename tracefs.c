@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -68,22 +67,26 @@ mount_path(char *line)
 static int
 open_mounted(void)
 {
-	FILE *f = fopen("/proc/self/mounts", "re");
-	char line[4096];
-	int err = -ENOENT;
+	static char mounts[64 * 1024];
+	ssize_t n = tracefs_read(AT_FDCWD, "/proc/self/mounts", mounts, sizeof(mounts));
+	int err = n < 0 ? (int)n : -ENOENT;
 
-	if (!f)
-		return -errno;
-	while (fgets(line, sizeof(line), f)) {
-		const char *path = mount_path(line);
-		int fd = path ? open_root(path, O_PATH) : -ENOENT;
+	mounts[sizeof(mounts) - 1] = '\0';
 
-		if (fd >= 0 || fd == -EACCES)
-			err = fd;
+	for (char *line = mounts, *next; *line; line = next) {
+		const char *path;
+		int fd;
+
+		next = line + strcspn(line, "\n");
+		if (*next)
+			*next++ = '\0';
+		path = mount_path(line);
+		fd = path ? open_root(path, O_PATH) : -ENOENT;
 		if (fd >= 0)
-			break;
+			return fd;
+		if (fd == -EACCES)
+			err = fd;
 	}
-	fclose(f);
 	return err;
 }
 

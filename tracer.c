@@ -8,9 +8,6 @@
 #include <sys/syscall.h>
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,7 +15,9 @@
 #include "attach.h"
 #include "bpf_insns.h"
 #include "kernel.h"
+#include "memory.h"
 #include "options.h"
+#include "text.h"
 #include "tracefs.h"
 #include "tracer.h"
 
@@ -33,7 +32,7 @@ fail(struct tracer *t, enum step step, int error)
 	char remedy[256];
 
 	advice(remedy, sizeof(remedy), step, error, t->version);
-	snprintf(t->error, sizeof(t->error), "%s: %s%s%s", advice_step(step), strerror(-error),
+	text_format(t->error, sizeof(t->error), "%s: %s%s%s", advice_step(step), strerror(-error),
 	         remedy[0] ? "\n" : "", remedy);
 	return -1;
 }
@@ -136,7 +135,7 @@ learn_filter(struct tracer *t)
 	/* bpf_get_ns_current_pid_tgid() is there from 5.7 on */
 	if (o->has_pid && kernel_pid_namespace(&f->pidns_dev, &f->pidns_ino)
 	    && t->version < KERNEL_VERSION(5, 7, 0)) {
-		snprintf(t->error, sizeof(t->error), "-p: this is not the first pid namespace, and Linux "
+		text_format(t->error, sizeof(t->error), "-p: this is not the first pid namespace, and Linux "
 		         "before 5.7 cannot tell pids of another\nrun tcpdrop on the host");
 		return -1;
 	}
@@ -172,14 +171,15 @@ raise_limit(int resource)
 {
 	struct rlimit limit;
 
-	if (getrlimit(resource, &limit))
+	/* the bare system call: libc's would first stop all threads, of which there is one */
+	if (syscall(SYS_prlimit64, 0, resource, NULL, &limit))
 		return;
 	limit.rlim_cur = limit.rlim_max;
-	setrlimit(resource, &limit);
+	syscall(SYS_prlimit64, 0, resource, &limit, NULL);
 	/* before 5.11 maps and programs are counted as locked memory */
 	limit.rlim_cur = limit.rlim_max = RLIM_INFINITY;
 	if (resource == RLIMIT_MEMLOCK)
-		setrlimit(resource, &limit);
+		syscall(SYS_prlimit64, 0, resource, &limit, NULL);
 }
 
 struct fds {
@@ -370,7 +370,7 @@ open_probes(struct tracer *t, unsigned set)
 static int
 fail_probes(struct tracer *t)
 {
-	size_t n = (size_t)snprintf(t->error, sizeof(t->error), "no probe could be attached");
+	size_t n = (size_t)text_format(t->error, sizeof(t->error), "no probe could be attached");
 
 	for (unsigned i = 0; i < PROBES && n < sizeof(t->error); i++) {
 		const struct tracer_probe *p = &t->probe[i];
@@ -379,7 +379,7 @@ fail_probes(struct tracer *t)
 		if (!p->wanted)
 			continue;
 		advice(remedy, sizeof(remedy), p->step, p->error, t->version);
-		n += (size_t)snprintf(t->error + n, sizeof(t->error) - n, "\n%s: %s: %s%s%s",
+		n += (size_t)text_format(t->error + n, sizeof(t->error) - n, "\n%s: %s: %s%s%s",
 		                      probe_get(i)->name, advice_step(p->step), strerror(-p->error),
 		                      remedy[0] ? ": " : "", remedy);
 	}
@@ -398,7 +398,7 @@ tracer_open(struct tracer *t)
 	if (o->probe && probe_parse(o->probe, &set, t->error, sizeof(t->error)))
 		return -1;
 	if (missing != OFFSETS) {
-		snprintf(t->error, sizeof(t->error), "the offset %s is not known for this kernel\n"
+		text_format(t->error, sizeof(t->error), "the offset %s is not known for this kernel\n"
 		         "give it with --offsets %s=BYTES", offsets_name(missing), offsets_name(missing));
 		return -1;
 	}
@@ -481,14 +481,14 @@ tracer_stop(struct tracer *t)
 uint64_t
 tracer_matched(const struct tracer *t)
 {
-	struct program_counters *each = calloc(t->rings.count, sizeof(*each));
+	struct program_counters *each = memory_resize(NULL, t->rings.count * sizeof(*each));
 	uint32_t key = 0;
 	uint64_t sum = 0;
 
 	if (each && !attach_map_get(t->maps.counters, &key, each))
 		for (unsigned i = 0; i < t->rings.count; i++)
 			sum += each[i].matched;
-	free(each);
+	memory_free(each);
 	return sum;
 }
 

@@ -86,7 +86,8 @@ class CompareTest(unittest.TestCase):
         self.fails("seen 2", [wanted()], [shown(wanted())] * 2)
 
     def test_doubled_with_other_reason(self):
-        self.fails("seen 2", [wanted()], [shown(wanted()), shown(wanted(), reason="TCP_OVERWINDOW")])
+        self.fails("seen 2", [wanted()],
+                   [shown(wanted()), shown(wanted(), reason="TCP_OVERWINDOW")])
 
     def test_false_in_namespace(self):
         self.fails("nothing else shown: 1 more", [wanted()],
@@ -116,7 +117,8 @@ class CompareTest(unittest.TestCase):
     def test_wrong_state(self):
         self.fails("state SYN_SENT", [wanted()], [shown(wanted(), state="SYN_SENT")])
         self.fails("state SYN_SENT", [wanted()], [shown(wanted(), state="SYN_SENT")], "--no-state")
-        self.fails("state ESTABLISHED, not None", [closed()], [shown(closed(), state="ESTABLISHED")])
+        self.fails("state ESTABLISHED, not None", [closed()],
+                   [shown(closed(), state="ESTABLISHED")])
 
     def test_null_state(self):
         self.fails("state None", [wanted()], [shown(wanted(), state=None)])
@@ -134,6 +136,9 @@ class CompareTest(unittest.TestCase):
     def test_no_reason(self):
         self.passes([wanted()], [shown(wanted(), reason=None)], "--no-reason")
         self.fails("gives none", [wanted()], [shown(wanted())], "--no-reason")
+        self.passes([wanted()], [shown(wanted(), reason=None)], "--some-reasons")
+        self.fails("reason PROTO_MEM", [wanted()], [shown(wanted(), reason="PROTO_MEM")],
+                   "--some-reasons")
 
     def test_wrong_netns(self):
         self.fails("netns 5", [wanted()], [shown(wanted(), netns=5)])
@@ -169,8 +174,8 @@ class CompareTest(unittest.TestCase):
         out = self.passes([wanted(), skip], [shown(wanted())])
         self.assertIn("ok 2 - min_ttl v6 # SKIP no minimum TTL", out)
         self.assertIn("3 passed, 0 failed, 1 skipped", out)
-        self.fails("could not make it", [wanted(), {"case": "paws", "ip": 4, "error": "no SYN|ACK"}],
-                   [shown(wanted())])
+        error = {"case": "paws", "ip": 4, "error": "no SYN|ACK"}
+        self.fails("could not make it", [wanted(), error], [shown(wanted())])
 
     def test_any_header(self):
         record = [wanted(flags=None, ack=None, window=None, length=None)]
@@ -199,7 +204,8 @@ class CompareTest(unittest.TestCase):
         self.assertEqual(status, 1)
         rows = [line.split("\t") for line in out.splitlines()]
         self.assertEqual(rows[1][:9], ["overwindow", "4", "fail", "1", "1", "1", "0", "no", "yes"])
-        self.assertEqual(rows[2][:9], ["closed_port", "4", "fail", "1", "0", "0", "0", "yes", "yes"])
+        self.assertEqual(rows[2][:9],
+                         ["closed_port", "4", "fail", "1", "0", "0", "0", "yes", "yes"])
 
 
 def compare_quietly(arguments):

@@ -18,16 +18,26 @@ struct drop_case {
 	const char *what;
 };
 
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* A case of both families, its function of the same name. */
+#define CASE(id, states_, reasons_, what_) CASE_UNNAMED(id, 0, states_, reasons_, what_)
+#define CASE_UNNAMED(id, unnamed_, states_, reasons_, what_) \
+	{ .expected = { .name = #id, .states = states_, .reasons = reasons_, \
+	                .unnamed = unnamed_ }, \
+	  .make = id, .what = what_ }
+
 /* A case under way: its own connection, ports used by no other case. */
 struct run {
 	const struct drop_case *what;
 	struct conn c;
-	unsigned long long netns;
 	const char *skip;       /* set by make(): the kernel cannot make it */
 };
 
-extern const struct drop_case cases_receive[];
-extern const size_t cases_receive_count;
+extern const struct drop_case cases_listen[];
+extern const size_t cases_listen_count;
+extern const struct drop_case cases_established[];
+extern const size_t cases_established_count;
 extern const struct drop_case cases_close[];
 extern const size_t cases_close_count;
 extern const struct drop_case cases_ip[];

@@ -16,9 +16,6 @@
 #include <unistd.h>
 
 #include "cases.h"
-#include "net.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum { HEALTHY = 20, BULK = 200000, PROTO_ICMP = 1, PROTO_UDP = 17, PROTO_ICMP6 = 58 };
 

@@ -77,7 +77,10 @@ int
 flood(FILE *out, unsigned long long netns, unsigned long count, unsigned long rate)
 {
 	static uint8_t packets[BATCH][SIZE];
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in to = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
 	struct packet p = { .ip = 4, .dport = PORT, .flags = ACK, .window = 1,
 	                    .saddr = { 127, 0, 0, 1 }, .daddr = { 127, 0, 0, 1 } };
 	struct mmsghdr messages[BATCH];

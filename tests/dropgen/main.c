@@ -31,7 +31,8 @@ static const struct {
 	const struct drop_case *cases;
 	const size_t *count;
 } groups[] = {
-	{ cases_receive, &cases_receive_count },
+	{ cases_listen, &cases_listen_count },
+	{ cases_established, &cases_established_count },
 	{ cases_close, &cases_close_count },
 	{ cases_ip, &cases_ip_count },
 	{ cases_filter, &cases_filter_count },
@@ -117,7 +118,7 @@ run_case(const struct drop_case *what, int tun, int ip, unsigned int index)
 		return 0;
 	}
 	if (what->since > net_kernel()) {
-		snprintf(cause, sizeof(cause), "kernels before %d.%d free no packet as dropped here",
+		snprintf(cause, sizeof(cause), "kernels before %d.%d drop no packet here",
 		         what->since / 1000, what->since % 1000);
 		record_skip(name, ip, cause);
 		return 0;
@@ -137,7 +138,7 @@ run_case(const struct drop_case *what, int tun, int ip, unsigned int index)
 static int
 skip_all(const struct options *o, const char *cause)
 {
-	for (size_t g = 0; g < sizeof(groups) / sizeof(groups[0]); g++)
+	for (size_t g = 0; g < COUNT(groups); g++)
 		for (size_t i = 0; i < *groups[g].count; i++) {
 			const struct drop_case *what = &groups[g].cases[i];
 
@@ -155,7 +156,7 @@ run_all(const struct options *o, int tun)
 	unsigned int index = 0;
 	int failed = 0;
 
-	for (size_t g = 0; g < sizeof(groups) / sizeof(groups[0]); g++)
+	for (size_t g = 0; g < COUNT(groups); g++)
 		for (size_t i = 0; i < *groups[g].count; i++) {
 			const struct drop_case *what = &groups[g].cases[i];
 
@@ -170,7 +171,7 @@ run_all(const struct options *o, int tun)
 static void
 list_cases(void)
 {
-	for (size_t g = 0; g < sizeof(groups) / sizeof(groups[0]); g++)
+	for (size_t g = 0; g < COUNT(groups); g++)
 		for (size_t i = 0; i < *groups[g].count; i++) {
 			const struct drop_case *what = &groups[g].cases[i];
 
@@ -184,7 +185,7 @@ check_names(const struct options *o)
 	for (int n = 0; n < o->count; n++) {
 		bool known = false;
 
-		for (size_t g = 0; g < sizeof(groups) / sizeof(groups[0]); g++)
+		for (size_t g = 0; g < COUNT(groups); g++)
 			for (size_t i = 0; i < *groups[g].count; i++)
 				known |= !strcmp(groups[g].cases[i].expected.name, o->names[n]);
 		if (!known)

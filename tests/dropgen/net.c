@@ -242,7 +242,8 @@ net_counter(const char *path, const char *group, const char *name)
 
 	if (!file)
 		return -1;
-	while (found < 0 && fgets(names, sizeof(names), file) && fgets(values, sizeof(values), file)) {
+	while (found < 0 && fgets(names, sizeof(names), file)
+	       && fgets(values, sizeof(values), file)) {
 		char *n, *v, *rest_n, *rest_v;
 
 		if (strncmp(names, group, strlen(group)) || names[strlen(group)] != ':')

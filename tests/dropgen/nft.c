@@ -66,7 +66,10 @@ message_end(struct batch *b)
 static void
 put(struct batch *b, unsigned int type, const void *data, size_t n)
 {
-	struct nlattr header = { .nla_len = (uint16_t)(sizeof(header) + n), .nla_type = (uint16_t)type };
+	struct nlattr header = {
+		.nla_len = (uint16_t)(sizeof(header) + n),
+		.nla_type = (uint16_t)type,
+	};
 
 	append(b, &header, sizeof(header));
 	append(b, data, n);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "net.h"
 #include "packet.h"
 #include "record.h"
 
@@ -43,9 +44,8 @@ put_name(const char *name, size_t n)
 }
 
 static void
-put_list(const char *key, const char *list)
+put_names(const char *list)
 {
-	fprintf(file, ",\"%s\":[", key);
 	while (*list) {
 		size_t n = strcspn(list, "|");
 
@@ -56,6 +56,23 @@ put_list(const char *key, const char *list)
 			list++;
 		}
 	}
+}
+
+static void
+put_list(const char *key, const char *list)
+{
+	fprintf(file, ",\"%s\":[", key);
+	put_names(list);
+	fputc(']', file);
+}
+
+static void
+put_reasons(const struct expected *e)
+{
+	fputs(",\"reasons\":[", file);
+	put_names(e->reasons);
+	if (net_kernel() < (e->unnamed ? e->unnamed : KERNEL(6, 0)))
+		fputs(",\"NOT_SPECIFIED\"", file);
 	fputc(']', file);
 }
 
@@ -106,7 +123,7 @@ record_drop(const struct expected *e, const struct packet *p)
 	fputs(",\"state\":", file);
 	put_name(states, strcspn(states, "|"));
 	put_list("states", states);
-	put_list("reasons", e->reasons);
+	put_reasons(e);
 	if (e->optional)
 		fputs(",\"optional\":true", file);
 	end();

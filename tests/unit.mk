@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+# Builds the unit tests: make -f tests/unit.mk units. Each links every object of
+# the program but main.o, compiled for the tests alone, so that no list has to
+# follow who calls whom. "sanitized" are the tests of pure files, once more with
+# clang's sanitizers on the system's own libc.
+
+include Makefile
+
+BUILD   = tests/build
+UNITS   = $(patsubst tests/%.c,$(BUILD)/%,$(sort $(wildcard tests/test_*.c)))
+PURE    = kallsyms names decode format options offsets bpf_asm program probe behaviour
+TESTED  = $(patsubst %,$(BUILD)/%,$(filter-out main.o,$(OBJECTS)))
+HELPERS = $(BUILD)/bpf_run.o
+READBACK = $(BUILD)/readback
+
+SANITIZED = $(patsubst %,$(BUILD)/san/test_%,$(filter $(patsubst $(BUILD)/test_%,%,$(UNITS)),$(PURE)))
+SAN_TESTED = $(TESTED:$(BUILD)/%=$(BUILD)/san/%)
+SAN_CFLAGS = -std=c11 -D_GNU_SOURCE= -g -O1 -fsanitize=address,undefined \
+             -fno-sanitize-recover=undefined -MMD -MP
+
+units: $(UNITS) $(READBACK)
+sanitized: $(SANITIZED)
+
+$(BUILD)/%.o: %.c | $(BUILD)
+	$(call say,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/%.o: tests/%.c | $(BUILD)
+	$(call say,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/%: $(BUILD)/%.o $(HELPERS) $(TESTED)
+	$(call say,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $< $(HELPERS) $(TESTED) $(MUSL_LIBS)
+
+$(BUILD)/san/%.o: %.c | $(BUILD)
+	$(call say,CC)clang $(SAN_CFLAGS) -c -o $@ $<
+
+$(BUILD)/san/%.o: tests/%.c | $(BUILD)
+	$(call say,CC)clang $(SAN_CFLAGS) -c -o $@ $<
+
+$(BUILD)/san/%: $(BUILD)/san/%.o $(BUILD)/san/bpf_run.o $(SAN_TESTED)
+	$(call say,LINK)clang -fsanitize=address,undefined -o $@ $^
+
+$(BUILD):
+	mkdir -p $(BUILD)/san
+
+-include $(wildcard $(BUILD)/*.d $(BUILD)/san/*.d)
+
+.PHONY: units sanitized
+.SECONDARY:

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The little of printf that messages and listings need, in a tenth of its size.
+ */
+#ifndef TEXT_H
+#define TEXT_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * As snprintf(3): terminated, cut at size, returns the whole length. Knows %s
+ * %c %d %u %x %llu %llx %%, a width, the flags '-', '0' and '+', and %.*s.
+ */
+__attribute__((format(printf, 3, 4)))
+int text_format(char *buf, size_t size, const char *format, ...);
+
+int text_vformat(char *buf, size_t size, const char *format, va_list arguments);
+
+/* The same to a file descriptor in one write(2), cut at 1023 bytes. */
+__attribute__((format(printf, 2, 3)))
+void text_write(int fd, const char *format, ...);
+
+/* A decimal number at *p, which is moved behind it; -1: no digit, or beyond 63 bits. */
+int64_t text_number(const char **p);
+
+#endif
