@@ -79,7 +79,7 @@ tell_one_probe(const struct tracer *t, int fd, unsigned i)
 	else if (p->attached)
 		line(fd, OK, "probe", "%s: %u instructions", probe->label, p->count);
 	else if (p->wanted)
-		line(fd, NOTE, "probe", "%s: %s%s", probe->label, strerror(-p->error),
+		line(fd, NOTE, "probe", "%s: %s%s", probe->label, text_error(-p->error),
 		     remedy(t, p->step, p->error));
 }
 
@@ -108,7 +108,7 @@ static void
 tell_probes(const struct tracer *t, int fd)
 {
 	if (t->pmu < 0)
-		line(fd, NOTE, "kprobes", "%s%s", strerror(-t->pmu), remedy(t, STEP_PMU, t->pmu));
+		line(fd, NOTE, "kprobes", "%s%s", text_error(-t->pmu), remedy(t, STEP_PMU, t->pmu));
 	else
 		line(fd, OK, "kprobes", "perf PMU %d", t->pmu);
 	for (unsigned i = 0; i < PROBES; i++)
@@ -154,7 +154,7 @@ tell_offsets(const struct tracer *t, int fd)
 		     "word is taken", told, OFFSETS, differ);
 	else
 		line(fd, NOTE, "offsets", "the kernel was not asked: %s: %s%s", advice_step(t->unasked),
-		     strerror(-t->unasked_error), remedy(t, t->unasked, t->unasked_error));
+		     text_error(-t->unasked_error), remedy(t, t->unasked, t->unasked_error));
 	for (enum offset id = 0; id < OFFSETS; id++)
 		tell_offset(t, fd, id);
 }
@@ -168,7 +168,7 @@ tell_names(const struct tracer *t, int fd)
 	if (error)
 		line(fd, NOTE, "symbols", "/proc/kallsyms: %s: stacks are shown as addresses",
 		     error == -EPERM ? "addresses are hidden, set the sysctl kernel.kptr_restrict to 0 or 1 "
-		     "and have CAP_SYSLOG" : strerror(-error));
+		     "and have CAP_SYSLOG" : text_error(-error));
 	else
 		line(fd, OK, "symbols", "%u functions in /proc/kallsyms", symbols.count);
 	kallsyms_free(&symbols);
@@ -185,7 +185,7 @@ tell_rings(struct tracer *t, int fd)
 	if (error == -EINVAL || error == -EOPNOTSUPP)
 		line(fd, NOTE, "ring test", "this kernel cannot run a test program (Linux 4.12 can)");
 	else if (error)
-		line(fd, FAIL, "ring test", "%s%s", strerror(-error), remedy(t, STEP_LOAD, error));
+		line(fd, FAIL, "ring test", "%s%s", text_error(-error), remedy(t, STEP_LOAD, error));
 	else
 		line(fd, OK, "ring test", "an event went through");
 }

@@ -61,7 +61,7 @@ dump_probe(struct tracer *t, unsigned i)
 	int error = tracer_build(t, i, arguments(t->version));
 
 	if (error) {
-		text_write(STDERR_FILENO, "tcpdrop: %s: %s\n", probe_get(i)->label, strerror(-error));
+		text_write(STDERR_FILENO, "tcpdrop: %s: %s\n", probe_get(i)->label, text_error(-error));
 		return 1;
 	}
 	kernel_version_text(version, sizeof(version), t->version);

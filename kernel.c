@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include <linux/capability.h>
+#include <linux/stat.h>
 #include <linux/version.h>
 
 #include <sys/auxv.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/utsname.h>
 
 #include <elf.h>
@@ -168,11 +169,28 @@ kernel_lockdown(char *buf, size_t size)
 bool
 kernel_pid_namespace(uint64_t *dev, uint64_t *ino)
 {
-	struct stat st;
+	struct statx st;
 
-	if (stat("/proc/self/ns/pid", &st) || st.st_ino == (ino_t)(uint32_t)INIT_PID_NAMESPACE)
+	/* statx(2) is there from 4.11 on, the helper that takes the two from 5.7 on */
+	if (syscall(SYS_statx, AT_FDCWD, "/proc/self/ns/pid", 0, STATX_BASIC_STATS, &st) < 0
+	    || st.stx_ino == (uint32_t)INIT_PID_NAMESPACE)
 		return false;
-	*dev = st.st_dev;
-	*ino = st.st_ino;
+	*dev = makedev(st.stx_dev_major, st.stx_dev_minor);
+	*ino = st.stx_ino;
 	return true;
+}
+
+uint32_t
+kernel_net_namespace(void)
+{
+	char link[64];
+	ssize_t n = readlink("/proc/self/ns/net", link, sizeof(link) - 1);
+	const char *p;
+
+	if (n < 0)
+		return 0;
+	link[n] = '\0';
+	p = link + strcspn(link, "[");
+	p += *p == '[';
+	return (uint32_t)text_number(&p);
 }

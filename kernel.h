@@ -32,6 +32,9 @@ void kernel_lockdown(char *buf, size_t size);
 /* The pid namespace we are in: 1 and its device and inode; 0 if it is the first one or unknown. */
 bool kernel_pid_namespace(uint64_t *dev, uint64_t *ino);
 
+/* The inode number of our network namespace; 0 when /proc does not tell. */
+uint32_t kernel_net_namespace(void);
+
 /* A small file as one line without its newline; false (and "") when it cannot be read. */
 bool kernel_file(const char *path, char *buf, size_t size);
 

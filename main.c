@@ -4,6 +4,9 @@
  * -> kallsyms, names -> format -> stdout.
  */
 #define _GNU_SOURCE
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -53,7 +56,6 @@ struct run {
 static struct tracer tracer;
 static struct output out;
 static struct drop   drop;
-static volatile sig_atomic_t interrupted;
 
 static void
 say(const char *text)
@@ -66,18 +68,12 @@ say(const char *text)
 	}
 }
 
-static void
-on_signal(int number)
-{
-	interrupted = number;
-}
-
 static uint64_t
 nanoseconds(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(clock, &t);
+	syscall(SYS_clock_gettime, clock, &t);
 	return (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
 }
 
@@ -118,7 +114,7 @@ load_symbols(struct run *run)
 		return;
 	text_format(line, sizeof(line), "no symbols, addresses are shown: /proc/kallsyms: %s",
 	         run->symbols_error == -EPERM ? "addresses are hidden (sysctl kernel.kptr_restrict, "
-	         "CAP_SYSLOG)" : strerror(-run->symbols_error));
+	         "CAP_SYSLOG)" : text_error(-run->symbols_error));
 	say(line);
 }
 
@@ -205,22 +201,19 @@ time_left(const struct run *run, int64_t limit)
  * before the time to finish, and sleep until the bell rings.
  */
 static void
-loop(struct run *run, const sigset_t *mask)
+loop(struct run *run, int signals)
 {
 	enum { BUSY, ARMED, IDLE } state = BUSY;
 
-	while (!run->ended && !out.error && !interrupted) {
-		bool any;
-		int r;
+	while (!run->ended && !out.error && time_left(run, -1) != 0) {
+		int r = rings_wait(&tracer.rings, time_left(run, state == IDLE ? -1 : LATENCY),
+		                   STDOUT_FILENO, signals);
 
-		if (time_left(run, -1) == 0)
+		if (r > 0 && r & RINGS_READABLE)
 			return;
-		r = rings_wait(&tracer.rings, time_left(run, state == IDLE ? -1 : LATENCY), mask,
-		               STDOUT_FILENO);
-		if (r == 1)
+		if (r > 0 && r & RINGS_HUNG_UP)
 			out.error = -EPIPE;
-		any = drain(run);
-		if (any) {
+		if (drain(run)) {
 			state = BUSY;
 		} else if (state == BUSY) {
 			tracer_arm(&tracer);
@@ -231,22 +224,21 @@ loop(struct run *run, const sigset_t *mask)
 	}
 }
 
-static void
-catch_signals(sigset_t *outside)
+/* Signals that end a run become a file descriptor; a closed pipe is an error of write(2). */
+static int
+catch_signals(void)
 {
-	static const int caught[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction action = { .sa_handler = on_signal };
-	sigset_t block;
+	sigset_t ending;
 
-	sigemptyset(&block);
-	for (unsigned i = 0; i < sizeof(caught) / sizeof(caught[0]); i++) {
-		sigaddset(&block, caught[i]);
-		sigaction(caught[i], &action, NULL);
-	}
-	signal(SIGPIPE, SIG_IGN);
-	sigprocmask(SIG_BLOCK, &block, outside);
-	for (unsigned i = 0; i < sizeof(caught) / sizeof(caught[0]); i++)
-		sigdelset(outside, caught[i]);
+	sigemptyset(&ending);
+	sigaddset(&ending, SIGPIPE);
+	sigprocmask(SIG_BLOCK, &ending, NULL);
+	sigdelset(&ending, SIGPIPE);
+	sigaddset(&ending, SIGINT);
+	sigaddset(&ending, SIGTERM);
+	sigaddset(&ending, SIGHUP);
+	sigprocmask(SIG_BLOCK, &ending, NULL);
+	return signalfd(-1, &ending, SFD_CLOEXEC);
 }
 
 /* ---- the end ---- */
@@ -297,10 +289,9 @@ trace(const struct options *o)
 		.options = o,
 		.style = { .json = o->json, .stack = !o->quiet, .since_start = o->timestamp },
 	};
-	sigset_t mask;
+	int signals = catch_signals();
 
 	tzset();
-	catch_signals(&mask);
 	if (tracer_learn(&tracer, o) || tracer_open(&tracer) || tracer_start(&tracer)) {
 		say(tracer.error);
 		if (o->verbose)
@@ -315,12 +306,12 @@ trace(const struct options *o)
 	if (!o->json)
 		out.used += format_header(out.buf, sizeof(out.buf), &run.style);
 	flush();
-	loop(&run, &mask);
+	loop(&run, signals);
 	tell_end(&run, finish(&run));
 	tracer_close(&tracer);
 	kallsyms_free(&run.symbols);
 	if (out.error && out.error != -EPIPE)
-		text_write(STDERR_FILENO, "tcpdrop: write: %s\n", strerror(-out.error));
+		text_write(STDERR_FILENO, "tcpdrop: write: %s\n", text_error(-out.error));
 	return out.error ? 1 : 0;
 }
 

@@ -37,6 +37,7 @@ enum {
 	INET6        = 10,
 	PACKET       = 17,
 	STREAM       = 1,
+	RAW          = 3,
 	PROTO_TCP    = 6,
 	TIME_WAIT    = 6,
 	LISTEN       = 10,
@@ -64,7 +65,7 @@ _Static_assert(sizeof(struct stack) % 8 == 0, "slots are aligned");
 enum label {
 	DONE,
 	IPV4, IPV6, TCP_HEADER,
-	NOT_GIVEN, FROM_BUFFER, NOT_TCP_SOCKET, HAVE_SOCKET, NO_SOCKET, COUNT,
+	NOT_GIVEN, FROM_BUFFER, COPY_HOLDER, HAVE_SOCKET, NO_SOCKET, COUNT,
 	NO_NUMBERS, NO_NETNS, HAVE_INTERFACE,
 	QUIET,
 	LABELS, /* further ones are local to a block */
@@ -75,9 +76,24 @@ struct builder {
 	const struct program *p;
 	const uint16_t       *at;   /* offsets */
 	int                   base; /* where the window of struct sk_buff begins */
+	int                   locals; /* the label that LOCAL stands for */
+	int                   other;  /* the label that OTHER stands for */
 };
 
-#define EMIT(b, title, ...) BPF_ASM((b)->a, title, __VA_ARGS__)
+/*
+ * The blocks are constants. What depends on the kernel or on where a block
+ * stands is in them as a name, which resolve() replaces.
+ */
+enum {
+	/* registers: a window on the stack; the load's offset is an enum offset then */
+	SKB = 11, SOCK, LINKS,
+	/* helper: the one that reads memory on this kernel */
+	READ = -1,
+	/* labels: of the block's own scope, and where to go when a look-up fails */
+	OTHER = 1000, LOCAL, LOCALS = 5,
+	/* maps */
+	MAP_COUNTERS = 0, MAP_RINGS, MAP_BELLS, MAP_ARMED, MAP_MARKS,
+};
 
 /* The stack slot of a field of struct sk_buff that is in the window. */
 static int
@@ -104,29 +120,85 @@ in_links(const struct builder *b, enum offset id)
 	return SLOT(links) + b->at[id] - link_start(b);
 }
 
+static int
+window_slot(const struct builder *b, int window, int id)
+{
+	return window == SKB ? in_skb(b, (enum offset)id)
+	     : window == SOCK ? in_sock(b, (enum offset)id) : in_links(b, (enum offset)id);
+}
+
+static struct bpf_insn
+resolve(const struct builder *b, struct bpf_insn i)
+{
+	const struct program_maps *m = &b->p->maps;
+	const int maps[] = { m->counters, m->rings, m->bells, m->armed, m->marks };
+
+	if (BPF_CLASS(i.code) == BPF_LDX && i.src_reg >= SKB) {
+		i.off = (int16_t)window_slot(b, i.src_reg, i.off);
+		i.src_reg = FP;
+	} else if (BPF_CLASS(i.code) == BPF_JMP && i.off >= OTHER) {
+		i.off = (int16_t)(i.off == OTHER ? b->other : b->locals + i.off - LOCAL);
+	} else if (i.code == (BPF_JMP | BPF_CALL) && i.imm == READ) {
+		i.imm = b->p->read;
+	} else if (i.code == (BPF_LD | BPF_DW | BPF_IMM) && i.src_reg == BPF_PSEUDO_MAP_FD) {
+		i.imm = maps[i.imm];
+	}
+	return i;
+}
+
+static void
+append(struct builder *b, const char *title, const struct bpf_insn *insn, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct bpf_insn resolved = resolve(b, insn[i]);
+
+		bpf_asm_append(b->a, i ? NULL : title, &resolved, 1);
+	}
+}
+
+#define EMIT(b, title, ...) \
+	do { \
+		static const struct bpf_insn block[] = { __VA_ARGS__ }; \
+		append((b), (title), block, sizeof(block) / sizeof(block[0])); \
+	} while (0)
+
+/* For instructions with values that are not constant. */
+#define EMIT_VALUES(b, ...) \
+	append((b), NULL, (const struct bpf_insn[]){ __VA_ARGS__ }, \
+	       sizeof((const struct bpf_insn[]){ __VA_ARGS__ }) / sizeof(struct bpf_insn))
+
+/* Begins a block whose labels are LOCAL, LOCAL + 1, ... */
+static void
+scope(struct builder *b)
+{
+	b->locals = bpf_asm_label(b->a);
+	for (int i = 1; i < LOCALS; i++)
+		bpf_asm_label(b->a);
+}
+
 static bool
 known(const struct builder *b, enum offset id)
 {
 	return b->at[id] != OFFSET_NONE;
 }
 
-/* if (probe_read(stack + slot, size, from + add)) goto fail */
+/* if (probe_read(stack + slot, size, from + add)) goto fail; fail < 0: never mind */
 static void
 read_memory(struct builder *b, int slot, int size, int from, int add, int fail)
 {
-	EMIT(b, NULL, MOV(R1, FP), ADDI(R1, slot), MOVI(R2, size), MOV(R3, from));
+	EMIT_VALUES(b, MOV(R1, FP), ADDI(R1, slot), MOVI(R2, size), MOV(R3, from));
 	if (add)
-		EMIT(b, NULL, ADDI(R3, add));
-	EMIT(b, NULL, CALL(b->p->read));
+		EMIT_VALUES(b, ADDI(R3, add));
+	EMIT(b, NULL, CALL(READ));
 	if (fail >= 0)
-		EMIT(b, NULL, JNEI(R0, 0, fail));
+		EMIT_VALUES(b, JNEI(R0, 0, fail));
 }
 
 static void
 set_known(struct builder *b, int bits)
 {
-	EMIT(b, NULL, LOAD(BPF_B, R1, FP, SLOT(event.known)), ORI(R1, bits),
-	     STORE(BPF_B, FP, SLOT(event.known), R1));
+	EMIT_VALUES(b, LOAD(BPF_B, R1, FP, SLOT(event.known)), ORI(R1, bits),
+	            STORE(BPF_B, FP, SLOT(event.known), R1));
 }
 
 static void
@@ -134,7 +206,7 @@ load_argument(struct builder *b, int dst, unsigned number)
 {
 	int at = b->p->probe->kind == PROBE_KPROBE ? arch.argument[number - 1] : 8 * ((int)number - 1);
 
-	EMIT(b, NULL, LOAD(BPF_DW, dst, R6, at));
+	EMIT_VALUES(b, LOAD(BPF_DW, dst, R6, at));
 }
 
 /* Does this probe, on this kernel, give the argument? */
@@ -148,7 +220,7 @@ static void
 load_reason(struct builder *b, int dst)
 {
 	load_argument(b, dst, b->p->probe->reason);
-	EMIT(b, NULL, LSHI(dst, 32), RSHI(dst, 32));
+	EMIT_VALUES(b, LSHI(dst, 32), RSHI(dst, 32));
 }
 
 /* kfree_skb() and its successors only drop the reference when others hold the buffer. */
@@ -163,12 +235,12 @@ find_buffer(struct builder *b)
 	if (probe->kind == PROBE_KPROBE && probe->reason && b->p->has_consumed) {
 		EMIT(b, "if (reason == SKB_CONSUMED) return", MOVI(R1, 0));
 		load_reason(b, R1);
-		EMIT(b, NULL, JEQI(R1, (int)b->p->consumed, DONE));
+		EMIT_VALUES(b, JEQI(R1, (int)b->p->consumed, DONE));
 	}
 	EMIT(b, "the fields of skb from len to users", STORE(BPF_DW, FP, SLOT(buffer), R7));
 	read_memory(b, SLOT(skb), b->at[SKB_USERS] + 4 - b->base, R7, b->base, DONE);
 	if (probe->shared)
-		EMIT(b, "if (skb->users != 1) return", LOAD(BPF_W, R1, FP, in_skb(b, SKB_USERS)),
+		EMIT(b, "if (skb->users != 1) return", LOAD(BPF_W, R1, SKB, SKB_USERS),
 		     JNEI(R1, 1, DONE));
 }
 
@@ -177,7 +249,7 @@ clear_event(struct builder *b)
 {
 	EMIT(b, "event = {}", MOVI(R1, 0));
 	for (int i = 0; i < (int)sizeof(struct event); i += 8)
-		EMIT(b, NULL, STORE(BPF_DW, FP, SLOT(event) + i, R1));
+		EMIT_VALUES(b, STORE(BPF_DW, FP, SLOT(event) + i, R1));
 }
 
 /*
@@ -188,22 +260,23 @@ clear_event(struct builder *b)
 static void
 find_network_header(struct builder *b)
 {
-	int linear = bpf_asm_label(b->a);
+	enum { LINEAR = LOCAL };
 
+	scope(b);
 	EMIT(b, "r8 = skb->head + skb->network_header",
-	     LOAD(BPF_H, R1, FP, in_skb(b, SKB_NETWORK)),
-	     LOAD(BPF_W, R9, FP, in_skb(b, SKB_TAIL)),
+	     LOAD(BPF_H, R1, SKB, SKB_NETWORK),
+	     LOAD(BPF_W, R9, SKB, SKB_TAIL),
 	     SUB(R9, R1),
-	     JSGTI(R9, 19, linear), GOTO(DONE),
-	     LABEL(linear),
-	     LOAD(BPF_DW, R8, FP, in_skb(b, SKB_HEAD)),
+	     JSGTI(R9, 19, LINEAR), GOTO(DONE),
+	     LABEL(LINEAR),
+	     LOAD(BPF_DW, R8, SKB, SKB_HEAD),
 	     ADD(R8, R1),
 	     STORE(BPF_DW, FP, SLOT(network), R8));
 	clear_event(b);
 	EMIT(b, "the first 20 bytes of the IP header", MOVI(R1, 0));
 	read_memory(b, SLOT(event.ip), 20, R8, 0, DONE);
 	EMIT(b, "which IP version",
-	     LOAD(BPF_H, R1, FP, in_skb(b, SKB_PROTOCOL)), BE(R1, 16),
+	     LOAD(BPF_H, R1, SKB, SKB_PROTOCOL), BE(R1, 16),
 	     LOAD(BPF_B, R2, FP, SLOT(event.ip)), MOV(R3, R2), RSHI(R3, 4),
 	     JEQI(R3, 4, IPV4), JEQI(R3, 6, IPV6), GOTO(DONE));
 }
@@ -234,42 +307,42 @@ read_ipv4(struct builder *b)
 static void
 skip_extension(struct builder *b)
 {
-	int fragment = bpf_asm_label(b->a), authentication = bpf_asm_label(b->a);
-	int measured = bpf_asm_label(b->a), read = bpf_asm_label(b->a);
-	int linear = bpf_asm_label(b->a);
+	enum { FRAGMENT = LOCAL, AUTHENTICATION, MEASURED, SKIP, LINEAR };
 
+	scope(b);
 	EMIT(b, NULL,
 	     JEQI(R4, PROTO_TCP, TCP_HEADER),
-	     JEQI(R4, 0, read), JEQI(R4, 43, read), JEQI(R4, 44, read), JEQI(R4, 51, read),
-	     JEQI(R4, 60, read), GOTO(DONE),
-	     LABEL(read),
+	     JEQI(R4, 0, SKIP), JEQI(R4, 43, SKIP), JEQI(R4, 44, SKIP), JEQI(R4, 51, SKIP),
+	     JEQI(R4, 60, SKIP), GOTO(DONE),
+	     LABEL(SKIP),
 	     STORE(BPF_DW, FP, SLOT(header_type), R4),
-	     LOAD(BPF_W, R1, FP, in_skb(b, SKB_TAIL)), LOAD(BPF_DW, R2, FP, in_skb(b, SKB_HEAD)),
-	     MOV(R3, R8), ADD(R3, R9), ADD(R1, R2), SUB(R1, R3), JSGTI(R1, 7, linear), GOTO(DONE),
-	     LABEL(linear),
-	     MOV(R1, FP), ADDI(R1, SLOT(word)), MOVI(R2, 8), CALL(b->p->read), JNEI(R0, 0, DONE),
+	     LOAD(BPF_W, R1, SKB, SKB_TAIL), LOAD(BPF_DW, R2, SKB, SKB_HEAD),
+	     MOV(R3, R8), ADD(R3, R9), ADD(R1, R2), SUB(R1, R3), JSGTI(R1, 7, LINEAR), GOTO(DONE),
+	     LABEL(LINEAR),
+	     MOV(R1, FP), ADDI(R1, SLOT(word)), MOVI(R2, 8), CALL(READ), JNEI(R0, 0, DONE),
 	     LOAD(BPF_DW, R3, FP, SLOT(header_type)),
 	     LOAD(BPF_B, R4, FP, SLOT(word)), LOAD(BPF_B, R5, FP, SLOT(word) + 1),
-	     JEQI(R3, 44, fragment), JEQI(R3, 51, authentication),
-	     ADDI(R5, 1), LSHI(R5, 3), GOTO(measured),
-	     LABEL(fragment),
+	     JEQI(R3, 44, FRAGMENT), JEQI(R3, 51, AUTHENTICATION),
+	     ADDI(R5, 1), LSHI(R5, 3), GOTO(MEASURED),
+	     LABEL(FRAGMENT),
 	     LOAD(BPF_H, R3, FP, SLOT(word) + 2), BE(R3, 16), JSETI(R3, 0xfff8, DONE),
-	     MOVI(R5, 8), GOTO(measured),
-	     LABEL(authentication), ADDI(R5, 2), LSHI(R5, 2),
-	     LABEL(measured), ADD(R9, R5));
+	     MOVI(R5, 8), GOTO(MEASURED),
+	     LABEL(AUTHENTICATION), ADDI(R5, 2), LSHI(R5, 2),
+	     LABEL(MEASURED), ADD(R9, R5));
 }
 
 static void
 read_ipv6(struct builder *b)
 {
-	int linear = bpf_asm_label(b->a);
+	enum { LINEAR = LOCAL };
 
+	scope(b);
 	EMIT(b, "IPv6", LABEL(IPV6));
 	if (b->p->filter->family == 4) {
 		EMIT(b, NULL, GOTO(DONE));
 		return;
 	}
-	EMIT(b, NULL, JEQI(R1, ETH_P_IP, DONE), JGTI(R9, 39, linear), GOTO(DONE), LABEL(linear));
+	EMIT(b, NULL, JEQI(R1, ETH_P_IP, DONE), JGTI(R9, 39, LINEAR), GOTO(DONE), LABEL(LINEAR));
 	read_memory(b, SLOT(event.ip) + 20, 20, R8, 20, DONE);
 	EMIT(b, NULL, STOREI(BPF_B, FP, SLOT(event.family), 6),
 	     LOAD(BPF_B, R4, FP, SLOT(event.ip) + 6), MOVI(R9, 40));
@@ -286,26 +359,26 @@ read_ipv6(struct builder *b)
 static void
 read_tcp(struct builder *b)
 {
-	int vouched = bpf_asm_label(b->a), end = bpf_asm_label(b->a);
-	int whole = bpf_asm_label(b->a), ports = bpf_asm_label(b->a);
+	enum { VOUCHED = LOCAL, END, WHOLE, PORTS };
 
+	scope(b);
 	EMIT(b, "r8 = TCP header", LABEL(TCP_HEADER),
 	     ADD(R8, R9), STORE(BPF_H, FP, SLOT(event.tcp_offset), R9),
-	     LOAD(BPF_H, R1, FP, in_skb(b, SKB_PROTOCOL)), BE(R1, 16),
-	     JEQI(R1, ETH_P_IP, vouched), JEQI(R1, ETH_P_IPV6, vouched),
-	     LOAD(BPF_H, R1, FP, in_skb(b, SKB_TRANSPORT)),
-	     LOAD(BPF_DW, R2, FP, in_skb(b, SKB_HEAD)),
+	     LOAD(BPF_H, R1, SKB, SKB_PROTOCOL), BE(R1, 16),
+	     JEQI(R1, ETH_P_IP, VOUCHED), JEQI(R1, ETH_P_IPV6, VOUCHED),
+	     LOAD(BPF_H, R1, SKB, SKB_TRANSPORT),
+	     LOAD(BPF_DW, R2, SKB, SKB_HEAD),
 	     ADD(R1, R2), JNE(R1, R8, DONE),
-	     LABEL(vouched));
+	     LABEL(VOUCHED));
 	EMIT(b, "as much of it as there is before skb->tail",
-	     LOAD(BPF_W, R9, FP, in_skb(b, SKB_TAIL)), LOAD(BPF_DW, R1, FP, in_skb(b, SKB_HEAD)),
+	     LOAD(BPF_W, R9, SKB, SKB_TAIL), LOAD(BPF_DW, R1, SKB, SKB_HEAD),
 	     ADD(R9, R1), SUB(R9, R8),
-	     JSGTI(R9, EVENT_TCP_BYTES - 1, whole), JSGTI(R9, 3, ports), GOTO(end),
-	     LABEL(ports));
-	read_memory(b, SLOT(event.tcp), 4, R8, 0, end);
-	EMIT(b, NULL, STOREI(BPF_B, FP, SLOT(event.tcp_bytes), 4), GOTO(end), LABEL(whole));
-	read_memory(b, SLOT(event.tcp), EVENT_TCP_BYTES, R8, 0, end);
-	EMIT(b, NULL, STOREI(BPF_B, FP, SLOT(event.tcp_bytes), EVENT_TCP_BYTES), LABEL(end));
+	     JSGTI(R9, EVENT_TCP_BYTES - 1, WHOLE), JSGTI(R9, 3, PORTS), GOTO(END),
+	     LABEL(PORTS));
+	read_memory(b, SLOT(event.tcp), 4, R8, 0, END);
+	EMIT(b, NULL, STOREI(BPF_B, FP, SLOT(event.tcp_bytes), 4), GOTO(END), LABEL(WHOLE));
+	read_memory(b, SLOT(event.tcp), EVENT_TCP_BYTES, R8, 0, END);
+	EMIT(b, NULL, STOREI(BPF_B, FP, SLOT(event.tcp_bytes), EVENT_TCP_BYTES), LABEL(END));
 }
 
 static void
@@ -317,8 +390,8 @@ filter_pid(struct builder *b)
 		return;
 	if (f->pidns_ino) {
 		/* struct bpf_pidns_info { u32 pid, tgid } */
+		EMIT_VALUES(b, LOAD64(R1, f->pidns_dev), LOAD64(R2, f->pidns_ino));
 		EMIT(b, "if (tgid in our pid namespace != pid) return",
-		     LOAD64(R1, f->pidns_dev), LOAD64(R2, f->pidns_ino),
 		     MOV(R3, FP), ADDI(R3, SLOT(word)), MOVI(R4, 8),
 		     CALL(BPF_FUNC_get_ns_current_pid_tgid), JNEI(R0, 0, DONE),
 		     LOAD(BPF_W, R0, FP, SLOT(word) + 4));
@@ -326,15 +399,16 @@ filter_pid(struct builder *b)
 		EMIT(b, "if (current->tgid != pid) return",
 		     CALL(BPF_FUNC_get_current_pid_tgid), RSHI(R0, 32));
 	}
-	EMIT(b, NULL, MOV32I(R1, f->pid), JNE(R0, R1, DONE));
+	EMIT_VALUES(b, MOV32I(R1, f->pid), JNE(R0, R1, DONE));
 }
 
 static void
 filter_ports(struct builder *b)
 {
 	const struct program_filter *f = b->p->filter;
-	int match = bpf_asm_label(b->a);
+	enum { MATCH = LOCAL };
 
+	scope(b);
 	if (!f->port_count)
 		return;
 	EMIT(b, "if (neither port is wanted) return",
@@ -342,8 +416,8 @@ filter_ports(struct builder *b)
 	     LOAD(BPF_H, R1, FP, SLOT(event.tcp)), BE(R1, 16),
 	     LOAD(BPF_H, R2, FP, SLOT(event.tcp) + 2), BE(R2, 16));
 	for (unsigned i = 0; i < f->port_count; i++)
-		EMIT(b, NULL, JEQI(R1, f->port[i], match), JEQI(R2, f->port[i], match));
-	EMIT(b, NULL, GOTO(DONE), LABEL(match));
+		EMIT_VALUES(b, JEQI(R1, f->port[i], MATCH), JEQI(R2, f->port[i], MATCH));
+	EMIT(b, NULL, GOTO(DONE), LABEL(MATCH));
 }
 
 /* The tracepoint fires within a function whose kprobe has reported this buffer just before. */
@@ -353,7 +427,7 @@ skip_reported(struct builder *b)
 	if (b->p->probe->kind != PROBE_TRACEPOINT || b->p->maps.marks < 0)
 		return;
 	EMIT(b, "if (a kprobe reported this skb) return",
-	     LOAD_MAP(R1, b->p->maps.marks), MOV(R2, FP), ADDI(R2, SLOT(buffer)),
+	     LOAD_MAP(R1, MAP_MARKS), MOV(R2, FP), ADDI(R2, SLOT(buffer)),
 	     CALL(BPF_FUNC_map_delete_elem), JEQI(R0, 0, DONE));
 }
 
@@ -364,7 +438,7 @@ mark_reported(struct builder *b)
 		return;
 	EMIT(b, "remember that this skb is reported",
 	     STOREI(BPF_W, FP, SLOT(word), 1),
-	     LOAD_MAP(R1, b->p->maps.marks), MOV(R2, FP), ADDI(R2, SLOT(buffer)),
+	     LOAD_MAP(R1, MAP_MARKS), MOV(R2, FP), ADDI(R2, SLOT(buffer)),
 	     MOV(R3, FP), ADDI(R3, SLOT(word)), MOVI(R4, BPF_ANY),
 	     CALL(BPF_FUNC_map_update_elem));
 }
@@ -373,7 +447,7 @@ mark_reported(struct builder *b)
 static void
 unless_pointer(struct builder *b, int reg, int label)
 {
-	EMIT(b, NULL, JSGEI(reg, 0, label));
+	EMIT_VALUES(b, JSGEI(reg, 0, label));
 }
 
 /* sock = the first bytes of *r9, which every kind of socket has in common */
@@ -385,25 +459,29 @@ read_sock(struct builder *b, int fail)
 }
 
 /*
- * r9 is a socket that the kernel names for this packet: is it a TCP one? Only
- * a full socket has a type: not TIME_WAIT, not a request. Another family or
- * type is a raw or packet socket.
+ * r9 is a socket that the kernel names for this packet: a TCP one? goto
+ * HAVE_SOCKET. A raw or packet one? goto OTHER. Others neither have nor copy
+ * the packet: a TUN device's own, of no family, is on all it brings in. Only a
+ * full socket has a type: not TIME_WAIT, not a request.
  */
 static void
-check_tcp_socket(struct builder *b, int other)
+check_tcp_socket(struct builder *b)
 {
-	int inet = bpf_asm_label(b->a);
+	enum { IS_INET = LOCAL };
 
+	scope(b);
 	EMIT(b, NULL,
-	     LOAD(BPF_H, R1, FP, in_sock(b, SOCK_FAMILY)),
-	     JEQI(R1, INET, inet), JEQI(R1, INET6, inet), GOTO(other),
-	     LABEL(inet),
-	     LOAD(BPF_B, R1, FP, in_sock(b, SOCK_STATE)),
+	     LOAD(BPF_H, R1, SOCK, SOCK_FAMILY),
+	     JEQI(R1, INET, IS_INET), JEQI(R1, INET6, IS_INET), JEQI(R1, PACKET, OTHER),
+	     GOTO(NO_SOCKET),
+	     LABEL(IS_INET),
+	     LOAD(BPF_B, R1, SOCK, SOCK_STATE),
 	     JEQI(R1, TIME_WAIT, HAVE_SOCKET), JEQI(R1, NEW_SYN_RECV, HAVE_SOCKET));
 	if (!known(b, SOCK_TYPE))
 		return;
-	read_memory(b, SLOT(word), 2, R9, b->at[SOCK_TYPE], other);
-	EMIT(b, NULL, LOAD(BPF_H, R1, FP, SLOT(word)), JNEI(R1, STREAM, other));
+	read_memory(b, SLOT(word), 2, R9, b->at[SOCK_TYPE], NO_SOCKET);
+	EMIT(b, NULL, LOAD(BPF_H, R1, FP, SLOT(word)),
+	     JEQI(R1, STREAM, HAVE_SOCKET), JEQI(R1, RAW, OTHER), GOTO(NO_SOCKET));
 }
 
 /* The probe's own argument. Given to a raw or packet socket, it is a copy. */
@@ -415,17 +493,19 @@ socket_given(struct builder *b)
 	EMIT(b, "r9 = the socket the kernel passes along", MOVI(R9, 0));
 	load_argument(b, R9, b->p->probe->sk);
 	read_sock(b, NOT_GIVEN);
-	check_tcp_socket(b, DONE);
-	EMIT(b, NULL, GOTO(HAVE_SOCKET));
+	b->other = DONE;
+	check_tcp_socket(b);
+	if (!known(b, SOCK_TYPE))
+		EMIT(b, NULL, GOTO(HAVE_SOCKET));
 }
 
-/* if (the four words at two stack slots differ) goto label */
+/* if (sixteen bytes at two stack slots differ) goto OTHER */
 static void
-compare_ipv6(struct builder *b, int slot, int other, int label)
+compare_ipv6(struct builder *b, int slot, int other)
 {
-	EMIT(b, NULL,
-	     LOAD(BPF_DW, R1, FP, slot), LOAD(BPF_DW, R2, FP, other), JNE(R1, R2, label),
-	     LOAD(BPF_DW, R1, FP, slot + 8), LOAD(BPF_DW, R2, FP, other + 8), JNE(R1, R2, label));
+	for (int i = 0; i < 16; i += 8)
+		EMIT_VALUES(b, LOAD(BPF_DW, R1, FP, slot + i), LOAD(BPF_DW, R2, FP, other + i),
+		            JNE(R1, R2, OTHER));
 }
 
 /*
@@ -434,30 +514,31 @@ compare_ipv6(struct builder *b, int slot, int other, int label)
  * mapped IPv4 peers in the IPv4 fields too.
  */
 static void
-match_sock(struct builder *b, int next)
+match_sock(struct builder *b)
 {
-	int inet = bpf_asm_label(b->a), peer = bpf_asm_label(b->a), ipv6 = bpf_asm_label(b->a);
+	enum { IS_INET = LOCAL, PEER, IS_IPV6 };
 
+	scope(b);
 	EMIT(b, NULL,
 	     LOAD(BPF_H, R1, FP, SLOT(event.tcp) + 2), BE(R1, 16),
-	     LOAD(BPF_H, R2, FP, in_sock(b, SOCK_NUM)), JNE(R1, R2, next),
-	     LOAD(BPF_H, R1, FP, in_sock(b, SOCK_FAMILY)),
-	     JEQI(R1, INET, inet), JNEI(R1, INET6, next),
-	     LABEL(inet),
-	     LOAD(BPF_B, R1, FP, in_sock(b, SOCK_STATE)), JNEI(R1, LISTEN, peer),
-	     STORE(BPF_DW, FP, SLOT(listener), R9), GOTO(next),
-	     LABEL(peer),
-	     LOAD(BPF_H, R1, FP, SLOT(event.tcp)), LOAD(BPF_H, R2, FP, in_sock(b, SOCK_DPORT)),
-	     JNE(R1, R2, next),
-	     LOAD(BPF_B, R1, FP, SLOT(event.family)), JEQI(R1, 6, ipv6),
-	     LOAD(BPF_W, R1, FP, SLOT(event.ip) + 12), LOAD(BPF_W, R2, FP, in_sock(b, SOCK_DADDR)),
-	     JNE(R1, R2, next),
-	     LOAD(BPF_W, R1, FP, SLOT(event.ip) + 16), LOAD(BPF_W, R2, FP, in_sock(b, SOCK_RCV_SADDR)),
-	     JNE(R1, R2, next), GOTO(HAVE_SOCKET),
-	     LABEL(ipv6));
+	     LOAD(BPF_H, R2, SOCK, SOCK_NUM), JNE(R1, R2, OTHER),
+	     LOAD(BPF_H, R1, SOCK, SOCK_FAMILY),
+	     JEQI(R1, INET, IS_INET), JNEI(R1, INET6, OTHER),
+	     LABEL(IS_INET),
+	     LOAD(BPF_B, R1, SOCK, SOCK_STATE), JNEI(R1, LISTEN, PEER),
+	     STORE(BPF_DW, FP, SLOT(listener), R9), GOTO(OTHER),
+	     LABEL(PEER),
+	     LOAD(BPF_H, R1, FP, SLOT(event.tcp)), LOAD(BPF_H, R2, SOCK, SOCK_DPORT),
+	     JNE(R1, R2, OTHER),
+	     LOAD(BPF_B, R1, FP, SLOT(event.family)), JEQI(R1, 6, IS_IPV6),
+	     LOAD(BPF_W, R1, FP, SLOT(event.ip) + 12), LOAD(BPF_W, R2, SOCK, SOCK_DADDR),
+	     JNE(R1, R2, OTHER),
+	     LOAD(BPF_W, R1, FP, SLOT(event.ip) + 16), LOAD(BPF_W, R2, SOCK, SOCK_RCV_SADDR),
+	     JNE(R1, R2, OTHER), GOTO(HAVE_SOCKET),
+	     LABEL(IS_IPV6));
 	if (known(b, SOCK_V6_DADDR) && known(b, SOCK_V6_RCV_SADDR)) {
-		compare_ipv6(b, SLOT(event.ip) + 8, in_sock(b, SOCK_V6_DADDR), next);
-		compare_ipv6(b, SLOT(event.ip) + 24, in_sock(b, SOCK_V6_RCV_SADDR), next);
+		compare_ipv6(b, SLOT(event.ip) + 8, in_sock(b, SOCK_V6_DADDR));
+		compare_ipv6(b, SLOT(event.ip) + 24, in_sock(b, SOCK_V6_RCV_SADDR));
 		EMIT(b, NULL, GOTO(HAVE_SOCKET));
 	}
 }
@@ -475,12 +556,11 @@ socket_from_registers(struct builder *b)
 	     STORE(BPF_DW, FP, SLOT(listener), R1),
 	     LOAD(BPF_B, R1, FP, SLOT(event.tcp_bytes)), JEQI(R1, 0, FROM_BUFFER));
 	for (unsigned i = 0; i < arch.saved_count; i++) {
-		int next = bpf_asm_label(b->a);
-
-		EMIT(b, NULL, LOAD(BPF_DW, R9, R6, arch.saved[i]));
-		read_sock(b, next);
-		match_sock(b, next);
-		EMIT(b, NULL, LABEL(next));
+		b->other = bpf_asm_label(b->a);
+		EMIT_VALUES(b, LOAD(BPF_DW, R9, R6, arch.saved[i]));
+		read_sock(b, OTHER);
+		match_sock(b);
+		EMIT(b, NULL, LABEL(OTHER));
 	}
 	EMIT(b, NULL, LOAD(BPF_DW, R9, FP, SLOT(listener)));
 	read_sock(b, FROM_BUFFER);
@@ -494,14 +574,13 @@ socket_from_registers(struct builder *b)
 static void
 socket_from_buffer(struct builder *b)
 {
-	EMIT(b, "r9 = skb->sk", LABEL(FROM_BUFFER), LOAD(BPF_DW, R9, FP, in_links(b, SKB_SK)));
+	EMIT(b, "r9 = skb->sk", LABEL(FROM_BUFFER), LOAD(BPF_DW, R9, LINKS, SKB_SK));
 	read_sock(b, NO_SOCKET);
-	check_tcp_socket(b, NOT_TCP_SOCKET);
-	if (known(b, SOCK_TYPE))
-		EMIT(b, NULL, GOTO(HAVE_SOCKET));
-	else
+	b->other = COPY_HOLDER;
+	check_tcp_socket(b);
+	if (!known(b, SOCK_TYPE))
 		EMIT(b, NULL,
-		     LOAD(BPF_H, R1, FP, in_sock(b, SOCK_NUM)),
+		     LOAD(BPF_H, R1, SOCK, SOCK_NUM),
 		     LOAD(BPF_H, R2, FP, SLOT(event.tcp)), BE(R2, 16), JEQ(R1, R2, HAVE_SOCKET),
 		     LOAD(BPF_H, R2, FP, SLOT(event.tcp) + 2), BE(R2, 16), JEQ(R1, R2, HAVE_SOCKET),
 		     GOTO(NO_SOCKET));
@@ -515,12 +594,12 @@ socket_from_buffer(struct builder *b)
 static void
 skip_copies(struct builder *b)
 {
-	EMIT(b, "if (skb is the copy of a raw or packet socket) return", LABEL(NOT_TCP_SOCKET));
+	EMIT(b, "if (skb is the copy of a raw or packet socket) return", LABEL(COPY_HOLDER));
 	if (known(b, SKB_IIF))
-		EMIT(b, NULL, LOAD(BPF_W, R1, FP, in_skb(b, SKB_IIF)), JNEI(R1, 0, DONE));
+		EMIT(b, NULL, LOAD(BPF_W, R1, SKB, SKB_IIF), JNEI(R1, 0, DONE));
 	EMIT(b, NULL, LABEL(NO_SOCKET));
 	if (known(b, SKB_PKT_TYPE))
-		EMIT(b, NULL, LOAD(BPF_B, R1, FP, in_skb(b, SKB_PKT_TYPE)), ANDI(R1, 7),
+		EMIT(b, NULL, LOAD(BPF_B, R1, SKB, SKB_PKT_TYPE), ANDI(R1, 7),
 		     JEQI(R1, PACKET_OUTGOING, DONE));
 	EMIT(b, NULL, MOVI(R9, 0), GOTO(COUNT));
 }
@@ -536,21 +615,22 @@ find_socket(struct builder *b)
 	socket_from_buffer(b);
 	skip_copies(b);
 	EMIT(b, "the socket's state", LABEL(HAVE_SOCKET),
-	     LOAD(BPF_B, R1, FP, in_sock(b, SOCK_STATE)), STORE(BPF_B, FP, SLOT(event.state), R1));
+	     LOAD(BPF_B, R1, SOCK, SOCK_STATE), STORE(BPF_B, FP, SLOT(event.state), R1));
 	set_known(b, EVENT_HAS_SOCKET);
 }
 
 static void
 count_match(struct builder *b)
 {
-	int missing = bpf_asm_label(b->a);
+	enum { MISSING = LOCAL };
 
+	scope(b);
 	EMIT(b, "matched++", LABEL(COUNT),
 	     STOREI(BPF_W, FP, SLOT(word), 0),
-	     LOAD_MAP(R1, b->p->maps.counters), MOV(R2, FP), ADDI(R2, SLOT(word)),
-	     CALL(BPF_FUNC_map_lookup_elem), JEQI(R0, 0, missing),
+	     LOAD_MAP(R1, MAP_COUNTERS), MOV(R2, FP), ADDI(R2, SLOT(word)),
+	     CALL(BPF_FUNC_map_lookup_elem), JEQI(R0, 0, MISSING),
 	     MOVI(R1, 1), ATOMIC_ADD(R0, offsetof(struct program_counters, matched), R1),
-	     LABEL(missing));
+	     LABEL(MISSING));
 }
 
 /* struct tcp_sock begins with struct sock; a listener's numbers mean nothing. */
@@ -587,7 +667,7 @@ read_netns(struct builder *b)
 {
 	if (!known(b, SOCK_NET) || !known(b, NET_INUM))
 		return;
-	EMIT(b, "netns = sk->sk_net->ns.inum", LOAD(BPF_DW, R3, FP, in_sock(b, SOCK_NET)));
+	EMIT(b, "netns = sk->sk_net->ns.inum", LOAD(BPF_DW, R3, SOCK, SOCK_NET));
 	unless_pointer(b, R3, NO_NETNS);
 	read_memory(b, SLOT(event.netns), 4, R3, b->at[NET_INUM], NO_NETNS);
 	set_known(b, EVENT_HAS_NETNS);
@@ -598,18 +678,19 @@ read_netns(struct builder *b)
 static void
 read_interface(struct builder *b)
 {
-	int device = bpf_asm_label(b->a);
+	enum { DEVICE = LOCAL };
 
+	scope(b);
 	if (known(b, SKB_IIF))
 		EMIT(b, "ifindex = skb->skb_iif",
-		     LOAD(BPF_W, R1, FP, in_skb(b, SKB_IIF)),
+		     LOAD(BPF_W, R1, SKB, SKB_IIF),
 		     STORE(BPF_W, FP, SLOT(event.ifindex), R1),
-		     JEQI(R1, 0, device),
-		     LOAD(BPF_DW, R1, FP, in_links(b, SKB_SK)), JNEI(R1, 0, HAVE_INTERFACE));
-	EMIT(b, NULL, LABEL(device));
+		     JEQI(R1, 0, DEVICE),
+		     LOAD(BPF_DW, R1, LINKS, SKB_SK), JNEI(R1, 0, HAVE_INTERFACE));
+	EMIT(b, NULL, LABEL(DEVICE));
 	if (known(b, DEV_IFINDEX)) {
 		EMIT(b, "if (skb->dev) ifindex = skb->dev->ifindex",
-		     LOAD(BPF_DW, R3, FP, in_links(b, SKB_DEV)));
+		     LOAD(BPF_DW, R3, LINKS, SKB_DEV));
 		unless_pointer(b, R3, HAVE_INTERFACE);
 		read_memory(b, SLOT(event.ifindex), 4, R3, b->at[DEV_IFINDEX], -1);
 	}
@@ -622,10 +703,10 @@ read_place(struct builder *b)
 	const struct probe *probe = b->p->probe;
 
 	EMIT(b, "length = skb->data + skb->len - network header",
-	     LOAD(BPF_DW, R1, FP, in_skb(b, SKB_DATA)), LOAD(BPF_W, R2, FP, in_skb(b, SKB_LEN)),
+	     LOAD(BPF_DW, R1, SKB, SKB_DATA), LOAD(BPF_W, R2, SKB, SKB_LEN),
 	     ADD(R1, R2), LOAD(BPF_DW, R2, FP, SLOT(network)), SUB(R1, R2),
-	     STORE(BPF_W, FP, SLOT(event.length), R1),
-	     STOREI(BPF_B, FP, SLOT(event.probe), b->p->index));
+	     STORE(BPF_W, FP, SLOT(event.length), R1));
+	EMIT_VALUES(b, STOREI(BPF_B, FP, SLOT(event.probe), b->p->index));
 	if (given(b, probe->reason)) {
 		EMIT(b, "reason", MOVI(R1, 0));
 		load_reason(b, R1);
@@ -637,7 +718,7 @@ read_place(struct builder *b)
 		load_argument(b, R3, probe->location);
 		EMIT(b, NULL, STORE(BPF_DW, FP, SLOT(event.location), R3));
 	} else {
-		EMIT(b, NULL, LOAD(BPF_DW, R3, R6, arch.stack_pointer));
+		EMIT_VALUES(b, LOAD(BPF_DW, R3, R6, arch.stack_pointer));
 		read_memory(b, SLOT(event.location), 8, R3, 0, -1);
 	}
 	EMIT(b, "comm", MOV(R1, FP), ADDI(R1, SLOT(event.comm)), MOVI(R2, EVENT_COMM),
@@ -647,9 +728,9 @@ read_place(struct builder *b)
 static void
 output(struct builder *b, int map)
 {
-	EMIT(b, NULL, MOV(R1, R6), LOAD_MAP(R2, map), MOV32I(R3, BPF_F_CURRENT_CPU),
-	     MOV(R4, FP), ADDI(R4, SLOT(event)), MOVI(R5, sizeof(struct event)),
-	     CALL(BPF_FUNC_perf_event_output));
+	EMIT_VALUES(b, MOV(R1, R6), LOAD_MAP(R2, map), MOV32I(R3, BPF_F_CURRENT_CPU),
+	            MOV(R4, FP), ADDI(R4, SLOT(event)), MOVI(R5, sizeof(struct event)),
+	            CALL(BPF_FUNC_perf_event_output));
 }
 
 /*
@@ -661,13 +742,13 @@ send_event(struct builder *b)
 {
 	EMIT(b, "if (the reader sleeps) wake it with this event",
 	     STOREI(BPF_W, FP, SLOT(word), 0),
-	     LOAD_MAP(R1, b->p->maps.armed), MOV(R2, FP), ADDI(R2, SLOT(word)),
+	     LOAD_MAP(R1, MAP_ARMED), MOV(R2, FP), ADDI(R2, SLOT(word)),
 	     CALL(BPF_FUNC_map_lookup_elem), JEQI(R0, 0, QUIET),
 	     MOV(R9, R0), LOAD(BPF_W, R1, R9, 0), JEQI(R1, 0, QUIET));
-	output(b, b->p->maps.bells);
+	output(b, MAP_BELLS);
 	EMIT(b, NULL, JNEI(R0, 0, DONE), STOREI(BPF_W, R9, 0, 0), GOTO(DONE));
 	EMIT(b, "else leave it in the ring", LABEL(QUIET));
-	output(b, b->p->maps.rings);
+	output(b, MAP_RINGS);
 }
 
 static int

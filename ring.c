@@ -172,7 +172,7 @@ rings_open(struct rings *r, uint32_t kib, bool stacks)
 	r->size = ring_size(kib);
 	r->stacks = stacks;
 	error = open_all(r, stacks);
-	r->poll = memory_resize(NULL, (r->open + 1) * sizeof(*r->poll));
+	r->poll = memory_resize(NULL, (r->open + 2) * sizeof(*r->poll));
 	r->unwrapped = memory_resize(NULL, RECORD_MAX);
 	if (!error && (!r->poll || !r->unwrapped))
 		error = -ENOMEM;
@@ -237,7 +237,7 @@ store_tail(struct ring *r)
 }
 
 int
-rings_wait(struct rings *r, int64_t nanoseconds, const sigset_t *mask, int watch)
+rings_wait(struct rings *r, int64_t nanoseconds, int writer, int reader)
 {
 	struct timespec limit = {
 		.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000,
@@ -247,10 +247,12 @@ rings_wait(struct rings *r, int64_t nanoseconds, const sigset_t *mask, int watch
 	for (unsigned i = 0; i < r->count; i++)
 		if (r->ring[i].page)
 			store_tail(&r->ring[i]);
-	*extra = (struct pollfd){ .fd = watch, .events = 0 };
-	if (ppoll(r->poll, r->open + 1, nanoseconds < 0 ? NULL : &limit, mask) < 0)
+	extra[0] = (struct pollfd){ .fd = writer, .events = 0 };
+	extra[1] = (struct pollfd){ .fd = reader, .events = POLLIN };
+	if (ppoll(r->poll, r->open + 2, nanoseconds < 0 ? NULL : &limit, NULL) < 0)
 		return -errno;
-	return extra->revents & (POLLERR | POLLHUP | POLLNVAL) ? 1 : 0;
+	return (extra[0].revents & (POLLERR | POLLHUP | POLLNVAL) ? RINGS_HUNG_UP : 0)
+	       | (extra[1].revents ? RINGS_READABLE : 0);
 }
 
 /* Copies size bytes at a position of the ring, around its end if need be. */
@@ -287,7 +289,8 @@ rings_round(struct rings *r)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	/* the bare system call: libc's way through the vDSO is code for a clock read once a round */
+	syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
 	r->limit = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 	r->last = r->count;
 	for (unsigned i = 0; i < r->count; i++) {

@@ -8,7 +8,6 @@
 
 #include "event.h"
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,7 +19,7 @@ struct rings {
 	unsigned       open;      /* of them online, with a ring */
 	unsigned       first;     /* the lowest CPU that has one */
 	unsigned       last;      /* the ring that gave the last sample; count: none */
-	struct pollfd *poll;      /* open rings, and one more for the caller */
+	struct pollfd *poll;      /* open rings, and two more for the caller */
 	uint64_t       size;      /* bytes of one ring */
 	uint64_t       limit;     /* samples later than this wait for the next round */
 	bool           stacks;
@@ -39,13 +38,14 @@ void rings_close(struct rings *);
 int  rings_each(struct rings *, int (*set)(unsigned cpu, int event, int bell, void *context),
                 void *context);
 
+enum { RINGS_HUNG_UP = 1, RINGS_READABLE = 2 };
+
 /*
- * Sleeps until a ring is a quarter full, a bell rings, watch has hung up, a
- * signal that is blocked outside but not in mask arrives, or nanoseconds have
- * passed (negative: no limit). Returns 1 when watch hung up, 0, or -errno
- * (-EINTR for a signal).
+ * Sleeps until a ring is a quarter full, a bell rings, the writer has hung up,
+ * the reader has something to read, or nanoseconds have passed (negative: no
+ * limit). Returns which of the two above, or -errno.
  */
-int  rings_wait(struct rings *, int64_t nanoseconds, const sigset_t *mask, int watch);
+int  rings_wait(struct rings *, int64_t nanoseconds, int writer, int reader);
 
 /*
  * A round takes what is in the rings at its start, in time order over all CPUs.

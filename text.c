@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
@@ -182,4 +183,33 @@ text_number(const char **p)
 			return -1;
 	}
 	return *p == start ? -1 : value;
+}
+
+const char *
+text_error(int number)
+{
+	static const struct {
+		int         number;
+		const char *text;
+	} errors[] = {
+		{ EPERM, "Operation not permitted" },    { ENOENT, "No such file or directory" },
+		{ EIO, "I/O error" },                    { E2BIG, "Argument list too long" },
+		{ EBADF, "Bad file descriptor" },        { EAGAIN, "Resource temporarily unavailable" },
+		{ ENOMEM, "Out of memory" },             { EACCES, "Permission denied" },
+		{ EFAULT, "Bad address" },               { EBUSY, "Resource busy" },
+		{ EEXIST, "File exists" },               { ENODEV, "No such device" },
+		{ EINVAL, "Invalid argument" },          { ENFILE, "Too many open files in system" },
+		{ EMFILE, "Too many open files" },       { EFBIG, "File too large" },
+		{ ENOSPC, "No space left on device" },   { EPIPE, "Broken pipe" },
+		{ ERANGE, "Result not representable" },  { ENOSYS, "Function not implemented" },
+		{ ENODATA, "No data available" },        { EOPNOTSUPP, "Not supported" },
+		{ EADDRNOTAVAIL, "Address not available" },
+	};
+	static char unknown[24];
+
+	for (unsigned i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+		if (errors[i].number == number)
+			return errors[i].text;
+	text_format(unknown, sizeof(unknown), "error %d", number);
+	return unknown;
 }

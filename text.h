@@ -22,6 +22,9 @@ int text_vformat(char *buf, size_t size, const char *format, va_list arguments);
 __attribute__((format(printf, 2, 3)))
 void text_write(int fd, const char *format, ...);
 
+/* What an errno means, as strerror(3): of those that can come up here; "error 71" otherwise. */
+const char *text_error(int number);
+
 /* A decimal number at *p, which is moved behind it; -1: no digit, or beyond 63 bits. */
 int64_t text_number(const char **p);
 

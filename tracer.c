@@ -4,7 +4,6 @@
 #include <linux/version.h>
 
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <errno.h>
@@ -32,7 +31,7 @@ fail(struct tracer *t, enum step step, int error)
 	char remedy[256];
 
 	advice(remedy, sizeof(remedy), step, error, t->version);
-	text_format(t->error, sizeof(t->error), "%s: %s%s%s", advice_step(step), strerror(-error),
+	text_format(t->error, sizeof(t->error), "%s: %s%s%s", advice_step(step), text_error(-error),
 	         remedy[0] ? "\n" : "", remedy);
 	return -1;
 }
@@ -83,13 +82,12 @@ ask_offsets(struct tracer *t)
 static void
 ask_netns(struct tracer *t)
 {
-	struct stat own;
-	uint32_t at = 0;
+	uint32_t own = kernel_net_namespace(), at = 0;
 	int program;
 
-	if (t->offsets.at[SOCK_NET] == OFFSET_NONE || stat("/proc/self/ns/net", &own))
+	if (t->offsets.at[SOCK_NET] == OFFSET_NONE || !own)
 		return;
-	offsets_netns_question(&t->text, &t->offsets, (uint32_t)own.st_ino);
+	offsets_netns_question(&t->text, &t->offsets, own);
 	program = load(t, BPF_PROG_TYPE_SCHED_CLS);
 	if (program < 0)
 		return;
@@ -380,7 +378,7 @@ fail_probes(struct tracer *t)
 			continue;
 		advice(remedy, sizeof(remedy), p->step, p->error, t->version);
 		n += (size_t)text_format(t->error + n, sizeof(t->error) - n, "\n%s: %s: %s%s%s",
-		                      probe_get(i)->name, advice_step(p->step), strerror(-p->error),
+		                      probe_get(i)->name, advice_step(p->step), text_error(-p->error),
 		                      remedy[0] ? ": " : "", remedy);
 	}
 	return -1;

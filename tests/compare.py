@@ -12,8 +12,8 @@ import sys
 
 FLAGS = ("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR")
 REMOTE = tuple(map(ipaddress.ip_network, ("10.77.0.0/24", "fd77::/64")))
-IDENTITY = ("ip", "saddr", "sport", "daddr", "dport", "seq")
-HEADER = ("flags", "ack", "window", "length")
+IDENTITY = ("ip", "saddr", "sport", "daddr", "dport")
+HEADER = ("seq", "flags", "ack", "window", "length")
 
 
 class Fault(Exception):
@@ -48,9 +48,20 @@ def identity(drop):
                  for key in IDENTITY)
 
 
+def header_field(line, key):
+    """No flags at all may be written as an empty text or as a word."""
+    value = line.get(key)
+    return "none" if key == "flags" and value == "" else value
+
+
 def header_faults(want, got):
     return [f"{key} {got.get(key)!r}, not {want[key]!r}" for key in HEADER
-            if want.get(key) is not None and got.get(key) != want[key]]
+            if want.get(key) is not None and header_field(got, key) != header_field(want, key)]
+
+
+def same_segment(want, got):
+    return identity(want) == identity(got) and (
+        want.get("seq") is None or got.get("seq") == want["seq"])
 
 
 def states(want):
@@ -149,7 +160,8 @@ def match(cases, drops, options):
         by_identity.setdefault(identity(drop), []).append(drop)
     for case in cases.values():
         for want in case.drops:
-            twins = by_identity.get(identity(want), [])
+            twins = [drop for drop in by_identity.get(identity(want), [])
+                     if same_segment(want, drop)]
             fit = [drop for drop in twins if not header_faults(want, drop)]
             share = same_packets(cases, want)
             hits = fit or twins
@@ -159,18 +171,20 @@ def match(cases, drops, options):
                 continue
             case.seen += 1
             check_one(case, want, hits[0], options)
-            by_identity[identity(want)] = [drop for drop in twins if drop is not hits[0]]
+            taken = hits[:1]
             want["used"] = True
             if share == 1 and len(hits) > 1:
                 case.doubled += len(hits) - 1
                 case.fail(f"seen {len(hits)}")
-                by_identity[identity(want)] = []
+                taken = twins
+            by_identity[identity(want)] = [drop for drop in by_identity[identity(want)]
+                                           if not any(drop is other for other in taken)]
     return [drop for rest in by_identity.values() for drop in rest]
 
 
 def same_packets(cases, want):
     """How many recorded drops not yet matched look exactly like this one."""
-    return sum(identity(other) == identity(want) for case in cases.values()
+    return sum(same_segment(want, other) for case in cases.values()
                for other in case.drops if not other.get("used"))
 
 

@@ -181,6 +181,16 @@ class CompareTest(unittest.TestCase):
         record = [wanted(flags=None, ack=None, window=None, length=None)]
         self.passes(record, [shown(wanted())])
         self.passes(record, [shown(wanted(), flags=None, length=0)])
+        record = [wanted(seq=None, flags=None, ack=None, window=None, length=None)]
+        self.passes(record, [shown(record[0])])
+        self.fails("seen 2", record, [shown(record[0])] * 2)
+
+    def test_no_flags(self):
+        record = [wanted(flags="")]
+        self.passes(record, [shown(record[0])])
+        self.passes(record, [shown(record[0], flags="none")])
+        self.fails("flags None", record, [shown(record[0], flags=None)])
+        self.fails("flags 'ACK'", record, [shown(record[0], flags="ACK")])
 
     def test_ip6_spelling(self):
         record = [wanted(ip=6, saddr="fd77::2", daddr="fd77::1")]

@@ -104,13 +104,13 @@ record_drop(const struct expected *e, const struct packet *p)
 	inet_ntop(family, p->saddr, saddr, sizeof(saddr));
 	inet_ntop(family, p->daddr, daddr, sizeof(daddr));
 	begin(e->name, p->ip);
-	fprintf(file, ",\"saddr\":\"%s\",\"sport\":%u,\"daddr\":\"%s\",\"dport\":%u,\"seq\":%u",
-	        saddr, p->sport, daddr, p->dport, p->seq);
+	fprintf(file, ",\"saddr\":\"%s\",\"sport\":%u,\"daddr\":\"%s\",\"dport\":%u",
+	        saddr, p->sport, daddr, p->dport);
 	if (e->any_header) {
-		fputs(",\"flags\":null,\"ack\":null,\"window\":null", file);
+		fputs(",\"flags\":null,\"seq\":null,\"ack\":null,\"window\":null", file);
 	} else {
 		put_flags(p->flags);
-		fprintf(file, ",\"ack\":%u", p->ack);
+		fprintf(file, ",\"seq\":%u,\"ack\":%u", p->seq, p->ack);
 		if (e->any_window)
 			fputs(",\"window\":null", file);
 		else

@@ -18,7 +18,7 @@ struct expected {
 	const char *reasons;
 	int unnamed;            /* before this kernel the reason may be NOT_SPECIFIED, 0: 6.0 */
 	bool optional;          /* a drop on some kernels only */
-	bool any_header;        /* flags, window, ack are not in the packet */
+	bool any_header;        /* the packet ends before the flags */
 	bool any_window;        /* the kernel's own packet */
 	bool any_length;        /* the headers contradict each other */
 };
