@@ -27,8 +27,8 @@ bpf_asm_label(struct bpf_asm *a)
 	return (int)a->labels++;
 }
 
-static void
-begin_block(struct bpf_asm *a, const char *title)
+void
+bpf_asm_title(struct bpf_asm *a, const char *title)
 {
 	if (a->blocks == BPF_ASM_BLOCKS) {
 		a->error = -E2BIG;
@@ -45,7 +45,7 @@ bpf_asm_append(struct bpf_asm *a, const char *title, const struct bpf_insn *insn
 	if (count > BPF_ASM_MAX - a->count)
 		a->error = -E2BIG;
 	if (title && !a->error)
-		begin_block(a, title);
+		bpf_asm_title(a, title);
 	if (a->error)
 		return;
 	memcpy(a->insn + a->count, insn, count * sizeof(*insn));

@@ -13,7 +13,7 @@
 enum {
 	BPF_ASM_MAX    = 4096, /* BPF_MAXINSNS, <linux/bpf_common.h>: the limit to 5.1 */
 	BPF_ASM_BLOCKS = 128,
-	BPF_ASM_LABELS = 256,
+	BPF_ASM_LABELS = 512,
 };
 
 struct bpf_asm {
@@ -33,6 +33,9 @@ void bpf_asm_start(struct bpf_asm *, unsigned first_label);
 
 /* A label number nobody has. */
 int bpf_asm_label(struct bpf_asm *);
+
+/* Begins a block of the listing with what is appended next. */
+void bpf_asm_title(struct bpf_asm *, const char *title);
 
 /* Appends count instructions. A title begins a block in the listing; NULL goes on. */
 void bpf_asm_append(struct bpf_asm *, const char *title, const struct bpf_insn *, size_t count);

@@ -31,6 +31,8 @@ enum {
 	WINDOW       = 128, /* most bytes of struct sk_buff we read at once */
 	SOCK_BYTES   = 88,  /* the part of struct sock_common with the addresses */
 	EXT_HEADERS  = 6,   /* IPv6 extension headers we walk */
+	STACK_WORDS  = 24,  /* of the caller's frame, searched for a socket */
+	SAVED        = 8,   /* of them read at a time */
 
 	/* <linux/in.h>, <linux/socket.h> and <net/tcp_states.h> of the kernel */
 	INET         = 2,
@@ -40,6 +42,7 @@ enum {
 	RAW          = 3,
 	PROTO_TCP    = 6,
 	TIME_WAIT    = 6,
+	CLOSE        = 7,
 	LISTEN       = 10,
 	NEW_SYN_RECV = 12,
 };
@@ -50,6 +53,7 @@ struct stack {
 	uint8_t  skb[WINDOW];        /* struct sk_buff from window_start() on */
 	uint8_t  links[16];          /* skb->dev and skb->sk */
 	uint8_t  sock[SOCK_BYTES];
+	uint64_t saved[SAVED];       /* words of the caller's stack frame */
 	uint64_t network;            /* address of the network header */
 	uint64_t header_type;        /* of an IPv6 extension header */
 	uint64_t listener;           /* a socket that matches but for the peer */
@@ -65,9 +69,9 @@ _Static_assert(sizeof(struct stack) % 8 == 0, "slots are aligned");
 enum label {
 	DONE,
 	IPV4, IPV6, TCP_HEADER,
-	NOT_GIVEN, FROM_BUFFER, COPY_HOLDER, HAVE_SOCKET, NO_SOCKET, COUNT,
+	FROM_BUFFER, FROM_REGISTERS, NO_LISTENER, COPY_HOLDER, HAVE_SOCKET, NO_SOCKET, COUNT,
 	NO_NUMBERS, NO_NETNS, HAVE_INTERFACE,
-	QUIET,
+	QUIET, COPY,
 	LABELS, /* further ones are local to a block */
 };
 
@@ -233,7 +237,7 @@ find_buffer(struct builder *b)
 	load_argument(b, R7, probe->skb);
 	EMIT(b, NULL, JEQI(R7, 0, DONE));
 	if (probe->kind == PROBE_KPROBE && probe->reason && b->p->has_consumed) {
-		EMIT(b, "if (reason == SKB_CONSUMED) return", MOVI(R1, 0));
+		bpf_asm_title(b->a, "if (reason == SKB_CONSUMED) return");
 		load_reason(b, R1);
 		EMIT_VALUES(b, JEQI(R1, (int)b->p->consumed, DONE));
 	}
@@ -273,7 +277,7 @@ find_network_header(struct builder *b)
 	     ADD(R8, R1),
 	     STORE(BPF_DW, FP, SLOT(network), R8));
 	clear_event(b);
-	EMIT(b, "the first 20 bytes of the IP header", MOVI(R1, 0));
+	bpf_asm_title(b->a, "the first 20 bytes of the IP header");
 	read_memory(b, SLOT(event.ip), 20, R8, 0, DONE);
 	EMIT(b, "which IP version",
 	     LOAD(BPF_H, R1, SKB, SKB_PROTOCOL), BE(R1, 16),
@@ -390,8 +394,9 @@ filter_pid(struct builder *b)
 		return;
 	if (f->pidns_ino) {
 		/* struct bpf_pidns_info { u32 pid, tgid } */
+		bpf_asm_title(b->a, "if (tgid in our pid namespace != pid) return");
 		EMIT_VALUES(b, LOAD64(R1, f->pidns_dev), LOAD64(R2, f->pidns_ino));
-		EMIT(b, "if (tgid in our pid namespace != pid) return",
+		EMIT(b, NULL,
 		     MOV(R3, FP), ADDI(R3, SLOT(word)), MOVI(R4, 8),
 		     CALL(BPF_FUNC_get_ns_current_pid_tgid), JNEI(R0, 0, DONE),
 		     LOAD(BPF_W, R0, FP, SLOT(word) + 4));
@@ -420,13 +425,16 @@ filter_ports(struct builder *b)
 	EMIT(b, NULL, GOTO(DONE), LABEL(MATCH));
 }
 
-/* The tracepoint fires within a function whose kprobe has reported this buffer just before. */
+/*
+ * The tracepoint fires within a function whose kprobe has dealt with this buffer
+ * just before: reported it, or found it to be a copy.
+ */
 static void
 skip_reported(struct builder *b)
 {
 	if (b->p->probe->kind != PROBE_TRACEPOINT || b->p->maps.marks < 0)
 		return;
-	EMIT(b, "if (a kprobe reported this skb) return",
+	EMIT(b, "if (a kprobe has dealt with this skb) return",
 	     LOAD_MAP(R1, MAP_MARKS), MOV(R2, FP), ADDI(R2, SLOT(buffer)),
 	     CALL(BPF_FUNC_map_delete_elem), JEQI(R0, 0, DONE));
 }
@@ -436,7 +444,7 @@ mark_reported(struct builder *b)
 {
 	if (b->p->probe->kind != PROBE_KPROBE || !b->p->probe->shared || b->p->maps.marks < 0)
 		return;
-	EMIT(b, "remember that this skb is reported",
+	EMIT(b, "remember that this skb is dealt with",
 	     STOREI(BPF_W, FP, SLOT(word), 1),
 	     LOAD_MAP(R1, MAP_MARKS), MOV(R2, FP), ADDI(R2, SLOT(buffer)),
 	     MOV(R3, FP), ADDI(R3, SLOT(word)), MOVI(R4, BPF_ANY),
@@ -473,15 +481,15 @@ check_tcp_socket(struct builder *b)
 	EMIT(b, NULL,
 	     LOAD(BPF_H, R1, SOCK, SOCK_FAMILY),
 	     JEQI(R1, INET, IS_INET), JEQI(R1, INET6, IS_INET), JEQI(R1, PACKET, OTHER),
-	     GOTO(NO_SOCKET),
+	     GOTO(FROM_REGISTERS),
 	     LABEL(IS_INET),
 	     LOAD(BPF_B, R1, SOCK, SOCK_STATE),
 	     JEQI(R1, TIME_WAIT, HAVE_SOCKET), JEQI(R1, NEW_SYN_RECV, HAVE_SOCKET));
 	if (!known(b, SOCK_TYPE))
 		return;
-	read_memory(b, SLOT(word), 2, R9, b->at[SOCK_TYPE], NO_SOCKET);
+	read_memory(b, SLOT(word), 2, R9, b->at[SOCK_TYPE], FROM_REGISTERS);
 	EMIT(b, NULL, LOAD(BPF_H, R1, FP, SLOT(word)),
-	     JEQI(R1, STREAM, HAVE_SOCKET), JEQI(R1, RAW, OTHER), GOTO(NO_SOCKET));
+	     JEQI(R1, STREAM, HAVE_SOCKET), JEQI(R1, RAW, OTHER), GOTO(FROM_REGISTERS));
 }
 
 /* The probe's own argument. Given to a raw or packet socket, it is a copy. */
@@ -490,10 +498,10 @@ socket_given(struct builder *b)
 {
 	if (!given(b, b->p->probe->sk))
 		return;
-	EMIT(b, "r9 = the socket the kernel passes along", MOVI(R9, 0));
+	bpf_asm_title(b->a, "r9 = the socket the kernel passes along");
 	load_argument(b, R9, b->p->probe->sk);
-	read_sock(b, NOT_GIVEN);
-	b->other = DONE;
+	read_sock(b, FROM_BUFFER);
+	b->other = COPY;
 	check_tcp_socket(b);
 	if (!known(b, SOCK_TYPE))
 		EMIT(b, NULL, GOTO(HAVE_SOCKET));
@@ -508,25 +516,42 @@ compare_ipv6(struct builder *b, int slot, int other)
 		            JNE(R1, R2, OTHER));
 }
 
+/* A full raw socket of IPPROTO_TCP, whose number is its protocol: the packet is its copy. */
+static void
+skip_raw_receiver(struct builder *b)
+{
+	if (!known(b, SOCK_TYPE)) {
+		EMIT(b, NULL, GOTO(OTHER));
+		return;
+	}
+	read_memory(b, SLOT(word), 2, R9, b->at[SOCK_TYPE], OTHER);
+	EMIT(b, NULL, LOAD(BPF_H, R1, FP, SLOT(word)), JNEI(R1, RAW, OTHER), GOTO(COPY));
+}
+
 /*
  * Does sock match the packet as its receiver? Its port, the peer's port and
- * both addresses; a listener has no peer. IPv6 sockets keep the addresses of
- * mapped IPv4 peers in the IPv4 fields too.
+ * both addresses; a listener has no peer, and a socket that has just been closed
+ * no port. IPv6 sockets keep the addresses of mapped IPv4 peers in the IPv4
+ * fields too.
  */
 static void
 match_sock(struct builder *b)
 {
-	enum { IS_INET = LOCAL, PEER, IS_IPV6 };
+	enum { IS_INET = LOCAL, PORT, CLOSED, PEER, IS_IPV6 };
 
 	scope(b);
 	EMIT(b, NULL,
-	     LOAD(BPF_H, R1, FP, SLOT(event.tcp) + 2), BE(R1, 16),
-	     LOAD(BPF_H, R2, SOCK, SOCK_NUM), JNE(R1, R2, OTHER),
 	     LOAD(BPF_H, R1, SOCK, SOCK_FAMILY),
 	     JEQI(R1, INET, IS_INET), JNEI(R1, INET6, OTHER),
 	     LABEL(IS_INET),
-	     LOAD(BPF_B, R1, SOCK, SOCK_STATE), JNEI(R1, LISTEN, PEER),
+	     LOAD(BPF_H, R1, FP, SLOT(event.tcp) + 2), BE(R1, 16),
+	     LOAD(BPF_H, R2, SOCK, SOCK_NUM),
+	     JEQ(R1, R2, PORT), JEQI(R2, 0, CLOSED), JNEI(R2, PROTO_TCP, OTHER));
+	skip_raw_receiver(b);
+	EMIT(b, NULL,
+	     LABEL(PORT), LOAD(BPF_B, R1, SOCK, SOCK_STATE), JNEI(R1, LISTEN, PEER),
 	     STORE(BPF_DW, FP, SLOT(listener), R9), GOTO(OTHER),
+	     LABEL(CLOSED), LOAD(BPF_B, R1, SOCK, SOCK_STATE), JNEI(R1, CLOSE, OTHER),
 	     LABEL(PEER),
 	     LOAD(BPF_H, R1, FP, SLOT(event.tcp)), LOAD(BPF_H, R2, SOCK, SOCK_DPORT),
 	     JNE(R1, R2, OTHER),
@@ -543,6 +568,37 @@ match_sock(struct builder *b)
 	}
 }
 
+/* r9 may be a socket: goto HAVE_SOCKET if it is the packet's. */
+static void
+try_socket(struct builder *b)
+{
+	read_sock(b, OTHER);
+	match_sock(b);
+	EMIT(b, NULL, LABEL(OTHER));
+}
+
+/*
+ * What the dropping function no longer needs may have left the registers; its
+ * caller's registers, which it has saved, are still in its stack frame.
+ */
+static void
+socket_from_stack(struct builder *b)
+{
+	if (given(b, b->p->probe->sk))
+		return;
+	for (int i = 0; i < STACK_WORDS; i++) {
+		if (i % SAVED == 0) {
+			if (!i)
+				bpf_asm_title(b->a, "r9 = a socket of this packet in the caller's frame");
+			EMIT_VALUES(b, LOAD(BPF_DW, R9, R6, arch.stack_pointer));
+			read_memory(b, SLOT(saved), 8 * SAVED, R9, 8 * (i + 1), NO_LISTENER);
+		}
+		b->other = bpf_asm_label(b->a);
+		EMIT_VALUES(b, LOAD(BPF_DW, R9, FP, SLOT(saved) + i % SAVED * 8));
+		try_socket(b);
+	}
+}
+
 /*
  * The receive path has taken the socket off the buffer, but the function that
  * drops it still has it, in a register it must keep over the call.
@@ -550,20 +606,23 @@ match_sock(struct builder *b)
 static void
 socket_from_registers(struct builder *b)
 {
-	if (b->p->probe->kind != PROBE_KPROBE)
+	EMIT(b, NULL, LABEL(FROM_REGISTERS));
+	if (b->p->probe->kind != PROBE_KPROBE) {
+		EMIT(b, NULL, GOTO(NO_SOCKET));
 		return;
+	}
 	EMIT(b, "r9 = a socket of this packet in the caller's registers", MOVI(R1, 0),
 	     STORE(BPF_DW, FP, SLOT(listener), R1),
-	     LOAD(BPF_B, R1, FP, SLOT(event.tcp_bytes)), JEQI(R1, 0, FROM_BUFFER));
+	     LOAD(BPF_B, R1, FP, SLOT(event.tcp_bytes)), JEQI(R1, 0, NO_SOCKET));
 	for (unsigned i = 0; i < arch.saved_count; i++) {
 		b->other = bpf_asm_label(b->a);
 		EMIT_VALUES(b, LOAD(BPF_DW, R9, R6, arch.saved[i]));
-		read_sock(b, OTHER);
-		match_sock(b);
-		EMIT(b, NULL, LABEL(OTHER));
+		try_socket(b);
 	}
-	EMIT(b, NULL, LOAD(BPF_DW, R9, FP, SLOT(listener)));
-	read_sock(b, FROM_BUFFER);
+	socket_from_stack(b);
+	EMIT(b, "else a listener of its port", LABEL(NO_LISTENER),
+	     LOAD(BPF_DW, R9, FP, SLOT(listener)));
+	read_sock(b, NO_SOCKET);
 	EMIT(b, NULL, GOTO(HAVE_SOCKET));
 }
 
@@ -575,15 +634,14 @@ static void
 socket_from_buffer(struct builder *b)
 {
 	EMIT(b, "r9 = skb->sk", LABEL(FROM_BUFFER), LOAD(BPF_DW, R9, LINKS, SKB_SK));
-	read_sock(b, NO_SOCKET);
+	read_sock(b, FROM_REGISTERS);
 	b->other = COPY_HOLDER;
 	check_tcp_socket(b);
 	if (!known(b, SOCK_TYPE))
 		EMIT(b, NULL,
 		     LOAD(BPF_H, R1, SOCK, SOCK_NUM),
 		     LOAD(BPF_H, R2, FP, SLOT(event.tcp)), BE(R2, 16), JEQ(R1, R2, HAVE_SOCKET),
-		     LOAD(BPF_H, R2, FP, SLOT(event.tcp) + 2), BE(R2, 16), JEQ(R1, R2, HAVE_SOCKET),
-		     GOTO(NO_SOCKET));
+		     LOAD(BPF_H, R2, FP, SLOT(event.tcp) + 2), BE(R2, 16), JEQ(R1, R2, HAVE_SOCKET));
 }
 
 /*
@@ -596,23 +654,22 @@ skip_copies(struct builder *b)
 {
 	EMIT(b, "if (skb is the copy of a raw or packet socket) return", LABEL(COPY_HOLDER));
 	if (known(b, SKB_IIF))
-		EMIT(b, NULL, LOAD(BPF_W, R1, SKB, SKB_IIF), JNEI(R1, 0, DONE));
+		EMIT(b, NULL, LOAD(BPF_W, R1, SKB, SKB_IIF), JNEI(R1, 0, COPY));
 	EMIT(b, NULL, LABEL(NO_SOCKET));
 	if (known(b, SKB_PKT_TYPE))
 		EMIT(b, NULL, LOAD(BPF_B, R1, SKB, SKB_PKT_TYPE), ANDI(R1, 7),
-		     JEQI(R1, PACKET_OUTGOING, DONE));
+		     JEQI(R1, PACKET_OUTGOING, COPY));
 	EMIT(b, NULL, MOVI(R9, 0), GOTO(COUNT));
 }
 
 static void
 find_socket(struct builder *b)
 {
-	EMIT(b, "skb->dev and skb->sk", MOVI(R1, 0));
+	bpf_asm_title(b->a, "skb->dev and skb->sk");
 	read_memory(b, SLOT(links), 16, R7, link_start(b), DONE);
 	socket_given(b);
-	EMIT(b, NULL, LABEL(NOT_GIVEN));
-	socket_from_registers(b);
 	socket_from_buffer(b);
+	socket_from_registers(b);
 	skip_copies(b);
 	EMIT(b, "the socket's state", LABEL(HAVE_SOCKET),
 	     LOAD(BPF_B, R1, SOCK, SOCK_STATE), STORE(BPF_B, FP, SLOT(event.state), R1));
@@ -708,12 +765,12 @@ read_place(struct builder *b)
 	     STORE(BPF_W, FP, SLOT(event.length), R1));
 	EMIT_VALUES(b, STOREI(BPF_B, FP, SLOT(event.probe), b->p->index));
 	if (given(b, probe->reason)) {
-		EMIT(b, "reason", MOVI(R1, 0));
+		bpf_asm_title(b->a, "reason");
 		load_reason(b, R1);
 		EMIT(b, NULL, STORE(BPF_W, FP, SLOT(event.reason), R1));
 		set_known(b, EVENT_HAS_REASON);
 	}
-	EMIT(b, "location", MOVI(R3, 0));
+	bpf_asm_title(b->a, "location");
 	if (probe->location) {
 		load_argument(b, R3, probe->location);
 		EMIT(b, NULL, STORE(BPF_DW, FP, SLOT(event.location), R3));
@@ -809,6 +866,8 @@ program_build(struct bpf_asm *a, const struct program *p)
 	read_interface(&b);
 	read_place(&b);
 	send_event(&b);
+	EMIT(&b, NULL, GOTO(DONE), LABEL(COPY));
+	mark_reported(&b);
 	EMIT(&b, "return 0", LABEL(DONE), MOVI(R0, 0), EXIT);
 	return bpf_asm_link(a);
 }

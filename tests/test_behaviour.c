@@ -1,0 +1,1252 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the BPF program does with a packet: each program is built for a kernel
+ * of the table and run by bpf_run.c on a made-up sk_buff, its headers and
+ * sockets. The rows say what is there and what must come out; every row is
+ * run with every probe of every kernel to which it applies.
+ */
+#include <asm/ptrace.h>
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/version.h>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "../bpf_asm.h"
+#include "../event.h"
+#include "../offsets.h"
+#include "../probe.h"
+#include "../program.h"
+#include "bpf_run.h"
+#include "tap.h"
+
+/* ---- kernels and probes ---- */
+
+static const struct kernel {
+	const char *name;
+	uint32_t    version;
+	const char *probe;
+	uint8_t     arguments; /* of the tracepoint */
+	int32_t     read;
+	bool        consumed;  /* has SKB_CONSUMED, as number 1 */
+} kernels[] = {
+	{ "4.9",  KERNEL_VERSION(4, 9, 229), "kfree_skb", 0, BPF_FUNC_probe_read, false },
+	{ "4.9",  KERNEL_VERSION(4, 9, 229), "tcp_drop", 0, BPF_FUNC_probe_read, false },
+	{ "5.4",  KERNEL_VERSION(5, 4, 273), "tracepoint", 2, BPF_FUNC_probe_read, false },
+	{ "5.10", KERNEL_VERSION(5, 10, 255), "kfree_skb", 0, BPF_FUNC_probe_read_kernel, false },
+	{ "5.10", KERNEL_VERSION(5, 10, 255), "tcp_drop", 0, BPF_FUNC_probe_read_kernel, false },
+	{ "5.10", KERNEL_VERSION(5, 10, 255), "tracepoint", 2, BPF_FUNC_probe_read_kernel, false },
+	{ "6.1",  KERNEL_VERSION(6, 1, 192), "kfree_skb_reason", 0, BPF_FUNC_probe_read_kernel, false },
+	{ "6.1",  KERNEL_VERSION(6, 1, 192), "tracepoint", 3, BPF_FUNC_probe_read_kernel, false },
+	{ "6.6",  KERNEL_VERSION(6, 6, 87), "kfree_skb_reason", 0, BPF_FUNC_probe_read_kernel, true },
+	{ "6.12", KERNEL_VERSION(6, 12, 117), "sk_skb_reason_drop", 0, BPF_FUNC_probe_read_kernel, true },
+	{ "6.12", KERNEL_VERSION(6, 12, 117), "tracepoint", 4, BPF_FUNC_probe_read_kernel, true },
+	{ "6.18", KERNEL_VERSION(6, 18, 15), "tracepoint", 4, BPF_FUNC_probe_read_kernel, true },
+	{ "7.3",  KERNEL_VERSION(7, 3, 4), "sk_skb_reason_drop", 0, BPF_FUNC_probe_read_kernel, true },
+	{ "7.3",  KERNEL_VERSION(7, 3, 4), "tracepoint", 4, BPF_FUNC_probe_read_kernel, true },
+};
+
+/* ---- the world ---- */
+
+enum { SKB_SIZE = 256, HEAD_SIZE = 640, SOCK_SIZE = 3072, SMALL = 512, SOCKS = 8 };
+
+#define AT_SKB      0xffff888012340000u
+#define AT_HEAD     0xffff888012350000u
+#define AT_SOCK(n)  (0xffff888012360000u + (uint64_t)(n) * 0x4000)
+#define AT_NET      0xffff8880123d0000u
+#define AT_DEV      0xffff8880123e0000u
+#define AT_STACK    0xffffc90000003f00u
+#define AT_USER     0x00007f0012340000u
+#define AT_NOTHING  0xffff8880deadbee8u
+#define LOCATION    0xffffffff81a2b3c4u
+
+enum {
+	SOURCE_PORT = 443, TARGET_PORT = 51514,
+	REASON = 42, CONSUMED = 1,
+	IIF = 3, DEV = 7,
+	INUM = 0x70000098,
+};
+
+struct world {
+	const struct kernel  *kernel;
+	const struct probe   *probe;
+	struct offsets        o;
+	struct program_filter filter;
+	struct program        program;
+	struct bpf_run        run;
+	struct pt_regs        regs;
+	uint64_t              args[4];
+	uint8_t               skb[SKB_SIZE], head[HEAD_SIZE], dev[SMALL], net[SMALL];
+	uint8_t               sock[SOCKS][SOCK_SIZE];
+	unsigned              socks;
+	uint64_t              location;
+
+	/* what was put there */
+	unsigned              network;  /* header, in head */
+	unsigned              total;    /* bytes of the packet */
+	unsigned              tcp;      /* where its transport header begins */
+	uint8_t               version;  /* of IP */
+};
+
+static struct bpf_asm code;
+
+static void
+put(void *base, uint16_t at, uint64_t value, size_t size)
+{
+	if (at != OFFSET_NONE)
+		memcpy((uint8_t *)base + at, &value, size);
+}
+
+static void
+put_skb(struct world *w, enum offset id, uint64_t value, size_t size)
+{
+	put(w->skb, w->o.at[id], value, size);
+}
+
+static bool
+is_kprobe(const struct world *w)
+{
+	return w->probe->kind == PROBE_KPROBE;
+}
+
+static bool
+has_argument(const struct world *w, unsigned number)
+{
+	return number && (is_kprobe(w) || number <= w->program.arguments);
+}
+
+static void
+set_argument(struct world *w, unsigned number, uint64_t value)
+{
+	if (!has_argument(w, number))
+		return;
+	if (!is_kprobe(w))
+		w->args[number - 1] = value;
+	else if (number == 1)
+		w->regs.rdi = value;
+	else if (number == 2)
+		w->regs.rsi = value;
+	else
+		w->regs.rdx = value;
+}
+
+static const struct probe *
+find_probe(const char *name, uint8_t *index)
+{
+	for (unsigned i = 0; i < PROBES; i++) {
+		if (!strcmp(probe_get(i)->name, name)) {
+			*index = (uint8_t)i;
+			return probe_get(i);
+		}
+	}
+	printf("Bail out! no probe %s\n", name);
+	exit(1);
+}
+
+/* ---- packets ---- */
+
+/*
+ * Extension headers as letters: h hop-by-hop, r routing, d destination options
+ * of 8 bytes, H D of 24; f a first fragment, a whole one ("atomic") is A, F a
+ * later one; t AH of 24 bytes, T of 16; m mobility, which is not walked.
+ */
+struct packet {
+	const char *ext;
+	uint8_t     version;   /* 0: 4 */
+	uint8_t     header;    /* version nibble, when it is another */
+	uint8_t     proto;     /* 0: TCP */
+	uint8_t     ihl;       /* 0: 5 */
+	uint16_t    fragment;  /* IPv4 flags and offset */
+	int         skb_proto; /* 0: as it should be; -1: 0 */
+	int         linear;    /* 0: all; else so many bytes of the packet, -1: none */
+	int         transport; /* off by so much; NO_TRANSPORT: not set */
+	int         data;      /* skb->data, from the network header on; 0: the TCP header */
+	bool        at_head;   /* the network header is at 0 */
+};
+
+enum { NO_TRANSPORT = 9999 };
+
+static unsigned
+extension(uint8_t *p, char letter, uint8_t *type)
+{
+	static const struct { char letter; uint8_t type, units, bytes; } kinds[] = {
+		{ 'h', 0, 0, 8 }, { 'r', 43, 0, 8 }, { 'd', 60, 0, 8 }, { 'H', 0, 2, 24 },
+		{ 'D', 60, 2, 24 }, { 'f', 44, 0, 8 }, { 'A', 44, 0, 8 }, { 'F', 44, 0, 8 },
+		{ 't', 51, 4, 24 }, { 'T', 51, 2, 16 }, { 'm', 135, 0, 8 },
+	};
+	unsigned i = 0;
+
+	while (kinds[i].letter != letter)
+		i++;
+	memset(p, 0x5a, kinds[i].bytes);
+	p[1] = kinds[i].units;
+	if (letter == 'f')
+		p[2] = 0, p[3] = 1;     /* offset 0, more to come */
+	if (letter == 'A')
+		p[2] = p[3] = 0;
+	if (letter == 'F')
+		p[2] = 0, p[3] = 8 | 1; /* offset 8 bytes */
+	*type = kinds[i].type;
+	return kinds[i].bytes;
+}
+
+static unsigned
+make_ipv6(uint8_t *p, const struct packet *k, uint8_t proto)
+{
+	static const uint8_t source[16] = { 0x20, 1, 0xd, 0xb8, [15] = 7 };
+	static const uint8_t target[16] = { 0x20, 1, 0xd, 0xb8, [15] = 9 };
+	uint8_t *next = p + 6;
+	unsigned size = 40;
+
+	p[0] = 0x60;
+	p[7] = 64;
+	memcpy(p + 8, source, 16);
+	memcpy(p + 24, target, 16);
+	for (const char *e = k->ext ? k->ext : ""; *e; e++) {
+		uint8_t *header = p + size, type;
+
+		size += extension(header, *e, &type);
+		*next = type;
+		next = header;
+	}
+	*next = proto;
+	return size;
+}
+
+static unsigned
+make_ipv4(uint8_t *p, const struct packet *k, uint8_t proto)
+{
+	static const uint8_t addresses[8] = { 10, 0, 0, 7, 10, 0, 0, 9 };
+	uint8_t ihl = k->ihl ? k->ihl : 5;
+
+	p[0] = 0x40 | ihl;
+	p[6] = (uint8_t)(k->fragment >> 8);
+	p[7] = (uint8_t)k->fragment;
+	p[8] = 64;
+	p[9] = proto;
+	memcpy(p + 12, addresses, 8);
+	return 4u * ihl;
+}
+
+static void
+make_packet(struct world *w, const struct packet *k)
+{
+	static const uint8_t tcp[20] = {
+		SOURCE_PORT >> 8, SOURCE_PORT & 255, TARGET_PORT >> 8, TARGET_PORT & 255,
+		1, 2, 3, 4, 5, 6, 7, 8, 0x50, 0x10, 0x01, 0xf5, 0xab, 0xcd, 0, 0,
+	};
+	uint8_t *p = w->head + (w->network = k->at_head ? 0 : 64);
+	uint8_t proto = k->proto ? k->proto : IPPROTO_TCP;
+	uint16_t ether = k->version == 6 ? ETH_P_IPV6 : ETH_P_IP;
+	unsigned linear, data;
+
+	w->version = k->version ? k->version : 4;
+	w->tcp = w->version == 6 ? make_ipv6(p, k, proto) : make_ipv4(p, k, proto);
+	memcpy(p + w->tcp, tcp, sizeof(tcp));
+	w->total = w->tcp + 20 + 10;
+	if (k->header)
+		p[0] = (uint8_t)((k->header << 4) | (p[0] & 15));
+	linear = k->linear < 0 ? 0 : k->linear ? (unsigned)k->linear : w->total;
+	data = w->network + (unsigned)(k->data ? k->data : (int)(linear < w->tcp ? 0 : w->tcp));
+	put_skb(w, SKB_PROTOCOL, htons((uint16_t)(k->skb_proto > 0 ? k->skb_proto
+	                                          : k->skb_proto ? 0 : ether)), 2);
+	put_skb(w, SKB_NETWORK, w->network, 2);
+	put_skb(w, SKB_TRANSPORT, k->transport == NO_TRANSPORT ? 0xffff
+	        : w->network + w->tcp + (unsigned)k->transport, 2);
+	put_skb(w, SKB_TAIL, w->network + linear, 4);
+	put_skb(w, SKB_DATA, AT_HEAD + data, 8);
+	put_skb(w, SKB_LEN, w->network + w->total - data, 4);
+}
+
+/* ---- sockets ---- */
+
+/* A socket by how it relates to the packet. Zero is none at all. */
+enum who {
+	NOBODY, RECEIVER, LISTENER, TIMEWAIT, REQUEST, CLOSED, MAPPED, MAPPED_LISTENER,
+	OTHER_PORT, OTHER_PEER_PORT, OTHER_PEER, OTHER_LOCAL, UNIX,
+	OTHER_LISTENER, FOREIGN_LISTENER, HERE_LISTENER,
+	SENDER, RAW, PACKET_SOCKET, UDP, CONTROL, TUN,
+	USER_POINTER, GARBAGE, NULLS, SMALL_NUMBER, ODD_POINTER,
+};
+
+enum { OURS = -1, THE_OTHER = -2 };
+
+static const struct {
+	int  family; /* OURS: the packet's */
+	int  state;
+	int  type;
+	bool listens;
+	bool swapped; /* the sender's end */
+} kinds[] = {
+	[RECEIVER] = { OURS, 1, 1, false, false },   [LISTENER] = { OURS, 10, 1, true, false },
+	[TIMEWAIT] = { OURS, 6, 0, false, false },   [REQUEST] = { OURS, 12, 0, false, false },
+	[CLOSED] = { OURS, 7, 1, false, false },
+	[MAPPED] = { AF_INET6, 1, 1, false, false },
+	[MAPPED_LISTENER] = { AF_INET6, 10, 1, true, false },
+	[OTHER_PORT] = { OURS, 1, 1, false, false }, [OTHER_PEER_PORT] = { OURS, 1, 1, false, false },
+	[OTHER_PEER] = { OURS, 1, 1, false, false }, [OTHER_LOCAL] = { OURS, 1, 1, false, false },
+	[UNIX] = { AF_UNIX, 1, 1, false, false }, [OTHER_LISTENER] = { OURS, 10, 1, true, false },
+	[FOREIGN_LISTENER] = { THE_OTHER, 10, 1, true, false },
+	[HERE_LISTENER] = { OURS, 10, 1, true, false },
+	[SENDER] = { OURS, 1, 1, false, true },      [RAW] = { OURS, 7, 3, true, false },
+	[PACKET_SOCKET] = { AF_PACKET, 1, 3, true, false },
+	[UDP] = { OURS, 7, 2, false, false },        [CONTROL] = { OURS, 7, 3, true, false },
+	[TUN] = { AF_UNSPEC, 0, 0, true, false },
+};
+
+static const uint32_t numbers[] = {
+	[TCP_RCV_NXT] = 0xa1000001, [TCP_RCV_WND] = 0xa1000002, [TCP_SND_UNA] = 0xa1000003,
+	[TCP_SND_NXT] = 0xa1000004, [TCP_SRTT_US] = 0xa1000005, [TCP_TOTAL_RETRANS] = 0xa1000006,
+};
+
+static uint16_t
+sock_port(enum who who, bool local)
+{
+	bool swapped = kinds[who].swapped;
+
+	if (who == OTHER_LISTENER || (who == OTHER_PORT && local))
+		return local ? 22 : 0;
+	if (who == OTHER_PEER_PORT && !local)
+		return 444;
+	if (!local && kinds[who].listens)
+		return 0;
+	if (who == RAW || who == CONTROL)
+		return local ? IPPROTO_TCP : 0;
+	if (who == PACKET_SOCKET)
+		return 0;
+	return local != swapped ? TARGET_PORT : SOURCE_PORT;
+}
+
+static void
+sock_addresses(struct world *w, uint8_t *s, enum who who)
+{
+	const uint8_t *p = w->head + w->network;
+	bool v6 = w->version == 6, swapped = kinds[who].swapped;
+	size_t size = v6 ? 16 : 4;
+	const uint8_t *peer = p + (v6 ? 8 : 12) + (swapped ? size : 0);
+	const uint8_t *own = p + (v6 ? 8 : 12) + (swapped ? 0 : size);
+	uint16_t at_peer = w->o.at[v6 ? SOCK_V6_DADDR : SOCK_DADDR];
+	uint16_t at_own = w->o.at[v6 ? SOCK_V6_RCV_SADDR : SOCK_RCV_SADDR];
+
+	if (!kinds[who].listens)
+		memcpy(s + at_peer, peer, size);
+	if (!kinds[who].listens || who == HERE_LISTENER)
+		memcpy(s + at_own, own, size);
+	if (who == OTHER_PEER)
+		s[at_peer + size - 1] ^= 0x80;
+	if (who == OTHER_LOCAL)
+		s[at_own + size - 1] ^= 0x80;
+}
+
+/* Puts a socket there and returns what a pointer to it would be. */
+static uint64_t
+make_sock(struct world *w, enum who who)
+{
+	static const uint64_t no_socket[] = {
+		[NOBODY] = 0, [USER_POINTER] = AT_USER, [GARBAGE] = AT_NOTHING, [NULLS] = AT_NET + 256,
+		[SMALL_NUMBER] = 1480, [ODD_POINTER] = AT_HEAD + 13,
+	};
+	int ours = w->version == 6 ? AF_INET6 : AF_INET;
+	int other = w->version == 6 ? AF_INET : AF_INET6;
+	int family = kinds[who < COUNT(kinds) ? who : 0].family;
+	uint8_t *s = w->sock[w->socks];
+	bool full = who < COUNT(kinds) && kinds[who].state != 6 && kinds[who].state != 12;
+
+	if (who == NOBODY || who >= USER_POINTER)
+		return no_socket[who];
+	family = family == OURS ? ours : family == THE_OTHER ? other : family;
+	put(s, w->o.at[SOCK_FAMILY], (uint64_t)family, 2);
+	put(s, w->o.at[SOCK_STATE], (uint64_t)kinds[who].state, 1);
+	put(s, w->o.at[SOCK_NUM], sock_port(who, true), 2);
+	put(s, w->o.at[SOCK_DPORT], htons(sock_port(who, false)), 2);
+	put(s, w->o.at[SOCK_NET], AT_NET, 8);
+	sock_addresses(w, s, who);
+	if (full) {
+		put(s, w->o.at[SOCK_TYPE], (uint64_t)kinds[who].type, 2);
+		for (unsigned id = TCP_RCV_NXT; id <= TCP_TOTAL_RETRANS; id++)
+			put(s, w->o.at[id], numbers[id], 4);
+	}
+	/* a small socket ends right after what all have in common */
+	bpf_run_map(&w->run, AT_SOCK(w->socks), s, full ? SOCK_SIZE : 136);
+	return AT_SOCK(w->socks++);
+}
+
+static void
+set_register(struct world *w, unsigned n, uint64_t value)
+{
+	unsigned long *const saved[] = {
+		&w->regs.rbx, &w->regs.rbp, &w->regs.r12, &w->regs.r13, &w->regs.r14, &w->regs.r15,
+	};
+
+	*saved[n] = value;
+}
+
+/* ---- run ---- */
+
+/* A world in which one TCP packet, of no socket, came in from interface IIF and is dropped. */
+static void
+make_world(struct world *w, const struct kernel *k, const struct packet *packet)
+{
+	static const struct packet plain;
+
+	memset(w, 0, sizeof(*w));
+	w->kernel = k;
+	offsets_table(&w->o, k->version);
+	w->probe = find_probe(k->probe, &w->program.index);
+	w->program.probe = w->probe;
+	w->program.arguments = k->arguments;
+	w->program.read = k->read;
+	w->program.has_consumed = k->consumed;
+	w->program.consumed = CONSUMED;
+	w->program.offsets = &w->o;
+	w->program.filter = &w->filter;
+	w->program.maps = (struct program_maps){
+		.counters = RUN_COUNTERS, .rings = RUN_RINGS, .bells = RUN_BELLS,
+		.armed = RUN_ARMED, .marks = RUN_MARKED,
+	};
+	memset(w->skb, 0xcc, sizeof(w->skb));
+	put_skb(w, SKB_DEV, 0, 8);
+	put_skb(w, SKB_SK, 0, 8);
+	put_skb(w, SKB_IIF, IIF, 4);
+	put_skb(w, SKB_PKT_TYPE, 0xf8 | PACKET_HOST, 1);
+	put_skb(w, SKB_HEAD, AT_HEAD, 8);
+	put_skb(w, SKB_USERS, 1, 4);
+	make_packet(w, packet ? packet : &plain);
+	put(w->net, w->o.at[NET_INUM], INUM, 4);
+	put(w->dev, w->o.at[DEV_IFINDEX], DEV, 4);
+	w->location = LOCATION;
+	w->regs.rsp = AT_STACK;
+	bpf_run_map(&w->run, AT_SKB, w->skb, sizeof(w->skb));
+	bpf_run_map(&w->run, AT_HEAD, w->head, sizeof(w->head));
+	bpf_run_map(&w->run, AT_NET, w->net, sizeof(w->net));
+	bpf_run_map(&w->run, AT_DEV, w->dev, sizeof(w->dev));
+	bpf_run_map(&w->run, AT_STACK, &w->location, sizeof(w->location));
+	memcpy(w->run.comm, "swapper/1\0\0\0\0\0\0", 16);
+	w->run.pid_tgid = (uint64_t)4321 << 32 | 4399;
+	set_argument(w, w->probe->skb, AT_SKB);
+	set_argument(w, w->probe->location, LOCATION);
+	set_argument(w, w->probe->reason, (uint64_t)0xdeadbeef << 32 | REASON);
+}
+
+/* NULL, or what went wrong. */
+static const char *
+run_world(struct world *w)
+{
+	static char text[160];
+	int error = program_build(&code, &w->program);
+
+	if (error) {
+		snprintf(text, sizeof(text), "cannot be built: %d", error);
+		return text;
+	}
+	w->run.context = is_kprobe(w) ? (const void *)&w->regs : w->args;
+	w->run.context_size = is_kprobe(w) ? sizeof(w->regs) : 8u * w->program.arguments;
+	if (!bpf_run(&w->run, code.insn, code.count))
+		return w->run.fault;
+	return w->run.result ? "does not return 0" : NULL;
+}
+
+static struct event
+last_event(const struct world *w)
+{
+	struct event e = { 0 };
+
+	if (w->run.events)
+		memcpy(&e, w->run.event[w->run.events - 1].data, sizeof(e));
+	return e;
+}
+
+#define DEMAND(what) do { if (!(what)) return "not " #what; } while (0)
+
+/* The event has everything that is sure of every drop. */
+static const char *
+check_event(struct world *w)
+{
+	struct event e = last_event(w);
+	bool reason = has_argument(w, w->probe->reason);
+
+	DEMAND(w->run.event[0].size == sizeof(e));
+	DEMAND(e.family == w->version);
+	DEMAND(e.tcp_offset == w->tcp);
+	DEMAND(e.length == w->total);
+	DEMAND(e.location == LOCATION);
+	DEMAND(e.probe == w->program.index);
+	DEMAND(!memcmp(e.comm, w->run.comm, sizeof(e.comm)));
+	DEMAND(!memcmp(e.ip, w->head + w->network, w->version == 6 ? 40 : 20));
+	DEMAND(!memcmp(e.tcp, w->head + w->network + w->tcp, e.tcp_bytes));
+	DEMAND(!!(e.known & EVENT_HAS_REASON) == reason);
+	DEMAND(!reason || e.reason == REASON);
+	return NULL;
+}
+
+static const char *
+expect(struct world *w, bool shown)
+{
+	const char *wrong = run_world(w);
+
+	if (wrong)
+		return wrong;
+	if (w->run.events != shown)
+		return shown ? "it is not shown" : "it is shown";
+	if (w->run.counters[0] != w->run.events)
+		return "the count is wrong";
+	if (!shown)
+		return NULL;
+	return check_event(w);
+}
+
+/* One line of TAP for a row on a kernel. */
+static void
+tell(const char *wrong, const char *name, const struct kernel *k)
+{
+	if (!CHECK(!wrong, "%s: %s %s", name, k->name, k->probe))
+		printf("# %s\n", wrong);
+}
+
+/* ---- headers ---- */
+
+static const struct packet_row {
+	const char   *name;
+	struct packet packet;
+	bool          shown;
+	uint8_t       bytes; /* of the TCP header */
+} packet_rows[] = {
+	{ "IPv4", { 0 }, true, 20 },
+	{ "IPv4 with options", { .ihl = 15 }, true, 20 },
+	{ "IPv4, header length 4", { .ihl = 4 }, false, 0 },
+	{ "IPv4, header length 1", { .ihl = 1 }, false, 0 },
+	{ "IPv4, data at the IP header", { .data = -0 }, true, 20 },
+	{ "IPv4, data at the Ethernet header", { .data = -14 }, true, 20 },
+	{ "IPv4, data behind the TCP header", { .data = 40 }, true, 20 },
+	{ "IPv4, first fragment", { .fragment = 0x2000 }, true, 20 },
+	{ "IPv4, do not fragment", { .fragment = 0x4000 }, true, 20 },
+	{ "IPv4, later fragment", { .fragment = 0x2001 }, false, 0 },
+	{ "IPv4, last fragment", { .fragment = 0x0100 }, false, 0 },
+	{ "IPv4, fragment far away", { .fragment = 0x1fff }, false, 0 },
+	{ "IPv4 UDP", { .proto = IPPROTO_UDP }, false, 0 },
+	{ "IPv4 ICMP", { .proto = IPPROTO_ICMP }, false, 0 },
+	{ "IPv4 in IPv4", { .proto = IPPROTO_IPIP }, false, 0 },
+	{ "IPv4 SCTP", { .proto = IPPROTO_SCTP }, false, 0 },
+	{ "IPv4, headers in pages", { .linear = -1 }, false, 0 },
+	{ "IPv6", { .version = 6 }, true, 20 },
+	{ "IPv6 hop-by-hop", { .version = 6, .ext = "h" }, true, 20 },
+	{ "IPv6 long hop-by-hop", { .version = 6, .ext = "H" }, true, 20 },
+	{ "IPv6 routing", { .version = 6, .ext = "r" }, true, 20 },
+	{ "IPv6 first fragment", { .version = 6, .ext = "f" }, true, 20 },
+	{ "IPv6 atomic fragment", { .version = 6, .ext = "A" }, true, 20 },
+	{ "IPv6 later fragment", { .version = 6, .ext = "F" }, false, 0 },
+	{ "IPv6 AH of 24", { .version = 6, .ext = "t" }, true, 20 },
+	{ "IPv6 AH of 16", { .version = 6, .ext = "T" }, true, 20 },
+	{ "IPv6 destination options", { .version = 6, .ext = "D" }, true, 20 },
+	{ "IPv6 six headers", { .version = 6, .ext = "hdrftd" }, true, 20 },
+	{ "IPv6 seven headers", { .version = 6, .ext = "hdrftdd" }, false, 0 },
+	{ "IPv6 six headers, then UDP", { .version = 6, .ext = "hdrftd", .proto = 17 }, false, 0 },
+	{ "IPv6 later fragment behind options", { .version = 6, .ext = "hF" }, false, 0 },
+	{ "IPv6 mobility", { .version = 6, .ext = "m" }, false, 0 },
+	{ "IPv6 UDP", { .version = 6, .proto = IPPROTO_UDP }, false, 0 },
+	{ "IPv6 ICMPv6", { .version = 6, .proto = IPPROTO_ICMPV6 }, false, 0 },
+	{ "IPv6 ESP", { .version = 6, .proto = IPPROTO_ESP }, false, 0 },
+	{ "IPv6 no next header", { .version = 6, .ext = "h", .proto = 59 }, false, 0 },
+	{ "IPv6, headers in pages", { .version = 6, .linear = -1 }, false, 0 },
+	{ "IPv6, data at the Ethernet header", { .version = 6, .data = -14 }, true, 20 },
+	{ "version 5", { .header = 5 }, false, 0 },
+	{ "version 0", { .header = 15 }, false, 0 },
+	{ "skb->protocol IPv6, header IPv4", { .skb_proto = ETH_P_IPV6 }, false, 0 },
+	{ "skb->protocol IPv4, header IPv6", { .version = 6, .skb_proto = ETH_P_IP }, false, 0 },
+	{ "skb->protocol 0, transport right", { .skb_proto = -1 }, true, 20 },
+	{ "skb->protocol 0, transport right, IPv6", { .version = 6, .skb_proto = -1 }, true, 20 },
+	{ "skb->protocol 0, transport off", { .skb_proto = -1, .transport = 4 }, false, 0 },
+	{ "skb->protocol 0, no transport", { .skb_proto = -1, .transport = NO_TRANSPORT }, false, 0 },
+	{ "skb->protocol ARP, transport off", { .skb_proto = ETH_P_ARP, .transport = 4 }, false, 0 },
+	{ "skb->protocol right, no transport", { .transport = NO_TRANSPORT }, true, 20 },
+	{ "skb->protocol right, transport off", { .transport = -20 }, true, 20 },
+	{ "collapsed: network_header 0, data like a packet",
+	  { .at_head = true, .skb_proto = -1, .transport = NO_TRANSPORT }, false, 0 },
+	{ "collapsed, data like IPv6",
+	  { .version = 6, .at_head = true, .skb_proto = -1, .transport = NO_TRANSPORT }, false, 0 },
+	{ "network_header 0 of a real packet", { .at_head = true }, true, 20 },
+};
+
+static void
+test_packets(const struct kernel *k)
+{
+	static struct world w;
+
+	for (size_t i = 0; i < COUNT(packet_rows); i++) {
+		const struct packet_row *row = &packet_rows[i];
+		const char *wrong;
+
+		make_world(&w, k, &row->packet);
+		wrong = expect(&w, row->shown);
+		if (!wrong && row->shown && last_event(&w).tcp_bytes != row->bytes)
+			wrong = "tcp_bytes is wrong";
+		if (!wrong && row->shown && last_event(&w).known & EVENT_HAS_SOCKET)
+			wrong = "a socket from nowhere";
+		tell(wrong, row->name, k);
+	}
+}
+
+/*
+ * Every length of the linear part: what lies behind skb->tail is not the
+ * packet's, whether it can be read or not.
+ */
+static const struct {
+	const char   *name;
+	struct packet packet;
+	unsigned      ip; /* bytes without which it is not known to be TCP */
+} cut_rows[] = {
+	{ "IPv4 cut", { 0 }, 20 },
+	{ "IPv4 with options cut", { .ihl = 7 }, 20 },
+	{ "IPv6 cut", { .version = 6 }, 40 },
+	{ "IPv6 with a header cut", { .version = 6, .ext = "h" }, 48 },
+	{ "IPv6 with a long header cut", { .version = 6, .ext = "H" }, 48 },
+	{ "IPv6 with three headers cut", { .version = 6, .ext = "hft" }, 64 },
+};
+
+static const char *
+cut(const struct kernel *k, const struct packet *packet, unsigned ip, int linear, bool readable)
+{
+	static struct world w;
+	struct packet p = *packet;
+	const char *wrong;
+	int rest;
+
+	p.linear = linear ? linear : -1;
+	make_world(&w, k, &p);
+	if (!readable)
+		w.run.region[1].size = w.network + (unsigned)linear;
+	wrong = expect(&w, linear >= (int)ip);
+	rest = linear - (int)w.tcp;
+	if (!wrong && w.run.events && last_event(&w).tcp_bytes != (rest < 4 ? 0 : rest < 20 ? 4 : 20))
+		wrong = "tcp_bytes is wrong";
+	return wrong;
+}
+
+static void
+test_cuts(const struct kernel *k)
+{
+	for (size_t i = 0; i < COUNT(cut_rows); i++) {
+		for (int readable = 0; readable <= 1; readable++) {
+			const char *wrong = NULL;
+			int linear = -1;
+
+			while (!wrong && linear++ < 110)
+				wrong = cut(k, &cut_rows[i].packet, cut_rows[i].ip, linear, readable);
+			if (wrong)
+				printf("# with %d bytes, the rest %sreadable\n", linear, readable ? "" : "not ");
+			tell(wrong, cut_rows[i].name, k);
+		}
+	}
+}
+
+/* ---- sockets ---- */
+
+enum { ANY, V4, V6 };
+
+static const struct socket_row {
+	const char *name;
+	int         family;
+	enum who    argument;
+	enum who    reg[6];
+	enum who    owner;      /* skb->sk */
+	int         pkt_type;
+	bool        sent;       /* skb_iif 0 */
+	bool        hidden;     /* no drop of a TCP packet */
+	uint8_t     state;      /* of the socket that must be found; 0: none */
+	bool        types;      /* only where the type of a socket can be read */
+} socket_rows[] = {
+	/* the probe's own argument */
+	{ "given the receiver", ANY, .argument = RECEIVER, .state = 1 },
+	{ "given the listener", ANY, .argument = LISTENER, .state = 10 },
+	{ "given a TIME_WAIT", ANY, .argument = TIMEWAIT, .state = 6 },
+	{ "given a request", ANY, .argument = REQUEST, .state = 12 },
+	{ "given a closed socket", ANY, .argument = CLOSED, .state = 7 },
+	{ "given a mapped socket", V4, .argument = MAPPED, .state = 1 },
+	{ "given nothing", ANY, .argument = NOBODY, .state = 0 },
+	{ "given garbage", ANY, .argument = GARBAGE, .state = 0 },
+	{ "given a user address", ANY, .argument = USER_POINTER, .state = 0 },
+	{ "given nothing, skb->sk the receiver", ANY, .argument = NOBODY, .owner = RECEIVER, .state = 1 },
+	{ "given garbage, skb->sk the receiver", ANY, .argument = GARBAGE, .owner = RECEIVER, .state = 1 },
+	{ "given one, skb->sk another", ANY, .argument = LISTENER, .owner = RECEIVER, .state = 10 },
+	{ "given one, a register another", ANY, .argument = LISTENER, .reg = { RECEIVER }, .state = 10 },
+	{ "given a packet socket", ANY, .argument = PACKET_SOCKET, .hidden = true },
+	{ "given a raw socket", ANY, .argument = RAW, .hidden = true, .types = true },
+
+	/* the caller's registers */
+	{ "rbx the receiver", ANY, .reg = { RECEIVER }, .state = 1 },
+	{ "rbp the receiver", ANY, .reg = { [1] = RECEIVER }, .state = 1 },
+	{ "r12 the receiver", ANY, .reg = { [2] = RECEIVER }, .state = 1 },
+	{ "r13 the receiver", ANY, .reg = { [3] = RECEIVER }, .state = 1 },
+	{ "r14 the receiver", ANY, .reg = { [4] = RECEIVER }, .state = 1 },
+	{ "r15 the receiver", ANY, .reg = { [5] = RECEIVER }, .state = 1 },
+	{ "a listener", ANY, .reg = { [2] = LISTENER }, .state = 10 },
+	{ "a listener on this address", ANY, .reg = { [2] = HERE_LISTENER }, .state = 10 },
+	{ "a TIME_WAIT", ANY, .reg = { [1] = TIMEWAIT }, .state = 6 },
+	{ "a request", ANY, .reg = { [1] = REQUEST }, .state = 12 },
+	{ "a mapped socket", V4, .reg = { MAPPED }, .state = 1 },
+	{ "a listener for both families", V4, .reg = { MAPPED_LISTENER }, .state = 10 },
+	{ "the listener first, then the receiver", ANY, .reg = { LISTENER, RECEIVER }, .state = 1 },
+	{ "the receiver first, then the listener", ANY, .reg = { RECEIVER, LISTENER }, .state = 1 },
+	{ "the listener, then garbage", ANY, .reg = { LISTENER, GARBAGE, GARBAGE, [5] = NULLS }, .state = 10 },
+	{ "garbage, then the receiver", ANY,
+	  .reg = { GARBAGE, USER_POINTER, SMALL_NUMBER, NULLS, ODD_POINTER, RECEIVER }, .state = 1 },
+	{ "nothing but garbage", ANY,
+	  .reg = { GARBAGE, USER_POINTER, SMALL_NUMBER, NULLS, ODD_POINTER, GARBAGE }, .state = 0 },
+	{ "other local port", ANY, .reg = { OTHER_PORT }, .state = 0 },
+	{ "other peer's port", ANY, .reg = { OTHER_PEER_PORT }, .state = 0 },
+	{ "other peer", ANY, .reg = { OTHER_PEER }, .state = 0 },
+	{ "other local address", ANY, .reg = { OTHER_LOCAL }, .state = 0 },
+	{ "a unix socket", ANY, .reg = { UNIX }, .state = 0 },
+	{ "a listener on another port", ANY, .reg = { OTHER_LISTENER }, .state = 0 },
+	{ "an IPv4 listener, packet IPv6", V6, .reg = { FOREIGN_LISTENER }, .state = 0 },
+	{ "wrong ones, then the receiver", ANY,
+	  .reg = { OTHER_PORT, OTHER_PEER, OTHER_LOCAL, OTHER_LISTENER, UNIX, RECEIVER }, .state = 1 },
+	{ "wrong ones, skb->sk the sender", ANY, .reg = { OTHER_PORT, OTHER_PEER }, .owner = SENDER,
+	  .sent = true, .state = 1 },
+	{ "registers before skb->sk", ANY, .reg = { LISTENER }, .owner = RECEIVER, .state = 10 },
+
+	/* skb->sk */
+	{ "skb->sk the receiver", ANY, .owner = RECEIVER, .state = 1 },
+	{ "skb->sk the sender", ANY, .owner = SENDER, .sent = true, .state = 1 },
+	{ "skb->sk a request", ANY, .owner = REQUEST, .state = 12 },
+	{ "skb->sk a TIME_WAIT", ANY, .owner = TIMEWAIT, .state = 6 },
+	{ "skb->sk a number, to 5.15", ANY, .owner = SMALL_NUMBER, .state = 0 },
+	{ "skb->sk garbage", ANY, .owner = GARBAGE, .state = 0 },
+	{ "skb->sk a user address", ANY, .owner = USER_POINTER, .state = 0 },
+
+	/* copies, and senders that are not TCP */
+	{ "copy in a packet socket", ANY, .owner = PACKET_SOCKET, .hidden = true },
+	{ "copy for a packet socket on the way out", ANY, .owner = PACKET_SOCKET, .sent = true,
+	  .pkt_type = PACKET_OUTGOING, .hidden = true, .types = true },
+	{ "copy on the way out, no owner yet", ANY, .sent = true, .pkt_type = PACKET_OUTGOING,
+	  .hidden = true, .types = true },
+	{ "copy in a raw socket", ANY, .owner = RAW, .hidden = true, .types = true },
+	{ "copy in a raw socket, came to all", ANY, .owner = RAW, .pkt_type = PACKET_MULTICAST,
+	  .hidden = true, .types = true },
+	{ "sent by a raw socket", ANY, .owner = RAW, .sent = true, .state = 0, .types = true },
+	{ "sent by a packet socket", ANY, .owner = PACKET_SOCKET, .sent = true, .state = 0 },
+	{ "sent by the kernel's control socket", ANY, .owner = CONTROL, .sent = true, .state = 0,
+	  .types = true },
+	{ "skb->sk a UDP socket, came in", ANY, .owner = UDP, .state = 0, .types = true },
+	{ "brought in by a TUN device", ANY, .owner = TUN, .state = 0 },
+	{ "given a TUN device's socket", ANY, .argument = TUN, .state = 0 },
+	{ "for another host", ANY, .pkt_type = PACKET_OTHERHOST, .state = 0 },
+};
+
+static bool
+applies(const struct socket_row *row, struct world *w)
+{
+	bool given = has_argument(w, w->probe->sk), registers = false;
+
+	for (unsigned i = 0; i < 6; i++)
+		registers |= row->reg[i] != NOBODY;
+	if (row->types && w->o.at[SOCK_TYPE] == OFFSET_NONE)
+		return false;
+	return (row->argument == NOBODY || given) && (!registers || is_kprobe(w));
+}
+
+static const char *
+check_numbers(struct world *w, uint8_t state)
+{
+	struct event e = last_event(w);
+	const uint32_t got[] = {
+		[TCP_RCV_NXT] = e.rcv_nxt, [TCP_RCV_WND] = e.rcv_wnd, [TCP_SND_UNA] = e.snd_una,
+		[TCP_SND_NXT] = e.snd_nxt, [TCP_SRTT_US] = e.srtt_us,
+		[TCP_TOTAL_RETRANS] = e.total_retrans,
+	};
+	bool full = state && state != 6 && state != 10 && state != 12;
+	bool known = w->o.at[TCP_RCV_NXT] != OFFSET_NONE && full;
+
+	DEMAND(!!(e.known & EVENT_HAS_NUMBERS) == known);
+	DEMAND(!!(e.known & EVENT_HAS_RCV_WND) == known);
+	for (unsigned id = TCP_RCV_NXT; known && id <= TCP_TOTAL_RETRANS; id++)
+		if (got[id] != numbers[id])
+			return offsets_name((enum offset)id);
+	return NULL;
+}
+
+static const char *
+check_socket(struct world *w, uint8_t state)
+{
+	struct event e = last_event(w);
+	bool netns = state && w->o.at[NET_INUM] != OFFSET_NONE;
+
+	if (!state && e.known & EVENT_HAS_SOCKET)
+		return "a socket is claimed";
+	if (state && !(e.known & EVENT_HAS_SOCKET))
+		return "no socket is found";
+	DEMAND(e.state == state);
+	DEMAND(!!(e.known & EVENT_HAS_NETNS) == netns);
+	DEMAND(!netns || e.netns == INUM);
+	return check_numbers(w, state);
+}
+
+static void
+test_socket(const struct kernel *k, const struct socket_row *row, uint8_t version)
+{
+	static struct world w;
+	struct packet packet = { .version = version };
+	const char *wrong;
+
+	make_world(&w, k, &packet);
+	if (!applies(row, &w))
+		return;
+	set_argument(&w, w.probe->sk, make_sock(&w, row->argument));
+	for (unsigned i = 0; i < 6; i++)
+		set_register(&w, i, make_sock(&w, row->reg[i]));
+	put_skb(&w, SKB_SK, make_sock(&w, row->owner), 8);
+	put_skb(&w, SKB_IIF, row->sent ? 0 : IIF, 4);
+	put_skb(&w, SKB_PKT_TYPE, 0xf8 | (unsigned)row->pkt_type, 1);
+	wrong = expect(&w, !row->hidden);
+	if (!wrong && !row->hidden)
+		wrong = check_socket(&w, row->state);
+	if (!CHECK(!wrong, "IPv%d, %s: %s %s", version, row->name, k->name, k->probe))
+		printf("# %s\n", wrong);
+}
+
+static void
+test_sockets(const struct kernel *k)
+{
+	for (size_t i = 0; i < COUNT(socket_rows); i++) {
+		if (socket_rows[i].family != V6)
+			test_socket(k, &socket_rows[i], 4);
+		if (socket_rows[i].family != V4)
+			test_socket(k, &socket_rows[i], 6);
+	}
+}
+
+/* Without the packet's ports no register can be matched. */
+static void
+test_no_ports(const struct kernel *k)
+{
+	static struct world w;
+	struct packet packet = { .linear = 20 };
+	const char *wrong;
+
+	make_world(&w, k, &packet);
+	if (!is_kprobe(&w))
+		return;
+	set_register(&w, 0, make_sock(&w, RECEIVER));
+	set_register(&w, 1, make_sock(&w, LISTENER));
+	wrong = expect(&w, true);
+	tell(wrong ? wrong : check_socket(&w, 0), "no ports, no match in registers", k);
+}
+
+/* Parts of a socket that fault must leave the rest of the event. */
+static void
+test_broken_socket(const struct kernel *k)
+{
+	static struct world w;
+	const char *wrong;
+
+	make_world(&w, k, NULL);
+	put_skb(&w, SKB_SK, make_sock(&w, RECEIVER), 8);
+	put(w.sock[0], w.o.at[SOCK_NET], AT_NOTHING, 8);
+	wrong = expect(&w, true);
+	if (!wrong && last_event(&w).known & EVENT_HAS_NETNS)
+		wrong = "a namespace from nowhere";
+	tell(wrong, "unreadable namespace", k);
+
+	make_world(&w, k, NULL);
+	put_skb(&w, SKB_SK, make_sock(&w, RECEIVER), 8);
+	w.run.region[w.run.regions - 1].size = 1024;
+	wrong = expect(&w, true);
+	if (!wrong && last_event(&w).known & (EVENT_HAS_NUMBERS | EVENT_HAS_RCV_WND))
+		wrong = "numbers from nowhere";
+	if (!wrong && last_event(&w).state != 1)
+		wrong = "the state is lost";
+	tell(wrong, "unreadable numbers", k);
+}
+
+/* ---- filters ---- */
+
+enum pid_case { NO_PID, OUR_PID, OTHER_PID, THREAD, NS_PID, NS_OTHER, NS_UNKNOWN };
+
+static const struct {
+	const char *name;
+	uint8_t     family;     /* of the filter */
+	uint8_t     version;    /* of the packet */
+	unsigned    ports;
+	uint16_t    port[4];
+	int         linear;
+	enum pid_case pid;
+	bool        shown;
+} filter_rows[] = {
+	{ "no filter", 0, 4, 0, { 0 }, 0, NO_PID, true },
+	{ "-4, IPv4", 4, 4, 0, { 0 }, 0, NO_PID, true },
+	{ "-4, IPv6", 4, 6, 0, { 0 }, 0, NO_PID, false },
+	{ "-6, IPv4", 6, 4, 0, { 0 }, 0, NO_PID, false },
+	{ "-6, IPv6", 6, 6, 0, { 0 }, 0, NO_PID, true },
+	{ "-P source", 0, 4, 1, { SOURCE_PORT }, 0, NO_PID, true },
+	{ "-P target", 0, 4, 1, { TARGET_PORT }, 0, NO_PID, true },
+	{ "-P source, IPv6", 0, 6, 1, { SOURCE_PORT }, 0, NO_PID, true },
+	{ "-P other", 0, 4, 1, { 80 }, 0, NO_PID, false },
+	{ "-P bytes swapped", 0, 4, 1, { 0xbb01 }, 0, NO_PID, false },
+	{ "-P 65535", 0, 4, 1, { 65535 }, 0, NO_PID, false },
+	{ "-P list with target last", 0, 4, 4, { 80, 22, 65535, TARGET_PORT }, 0, NO_PID, true },
+	{ "-P list without", 0, 6, 4, { 80, 22, 65535, 1 }, 0, NO_PID, false },
+	{ "-P source, ports only", 0, 4, 1, { SOURCE_PORT }, 24, NO_PID, true },
+	{ "-P 0, header cut", 0, 4, 1, { 0 }, 20, NO_PID, false },
+	{ "-P source, header cut", 0, 4, 1, { SOURCE_PORT }, 22, NO_PID, false },
+	{ "-6 -P target", 6, 6, 1, { TARGET_PORT }, 0, NO_PID, true },
+	{ "-4 -P target, IPv6", 4, 6, 1, { TARGET_PORT }, 0, NO_PID, false },
+	{ "-p running", 0, 4, 0, { 0 }, 0, OUR_PID, true },
+	{ "-p other", 0, 4, 0, { 0 }, 0, OTHER_PID, false },
+	{ "-p thread's number", 0, 4, 0, { 0 }, 0, THREAD, false },
+	{ "-p running -P other", 0, 4, 1, { 80 }, 0, OUR_PID, false },
+	{ "-p in a namespace", 0, 4, 0, { 0 }, 0, NS_PID, true },
+	{ "-p other in a namespace", 0, 4, 0, { 0 }, 0, NS_OTHER, false },
+	{ "-p of another namespace", 0, 4, 0, { 0 }, 0, NS_UNKNOWN, false },
+};
+
+static void
+set_pid(struct world *w, enum pid_case pid)
+{
+	struct program_filter *f = &w->filter;
+
+	f->has_pid = pid != NO_PID;
+	f->pid = pid == OUR_PID ? 4321 : pid == THREAD ? 4399 : pid == NS_PID ? 17 : 4322;
+	if (pid < NS_PID)
+		return;
+	f->pidns_dev = 0x100000004;
+	f->pidns_ino = 0xf0000afe;
+	w->run.pidns_dev = f->pidns_dev;
+	w->run.pidns_ino = pid == NS_UNKNOWN ? 0xf0000aff : f->pidns_ino;
+	w->run.pidns_tgid = pid == NS_UNKNOWN ? 4322 : 17;
+}
+
+static void
+test_filters(const struct kernel *k)
+{
+	static struct world w;
+
+	for (size_t i = 0; i < COUNT(filter_rows); i++) {
+		struct packet packet = {
+			.version = filter_rows[i].version, .linear = filter_rows[i].linear,
+		};
+
+		make_world(&w, k, &packet);
+		w.filter.family = filter_rows[i].family;
+		w.filter.port_count = filter_rows[i].ports;
+		memcpy(w.filter.port, filter_rows[i].port, sizeof(filter_rows[i].port));
+		set_pid(&w, filter_rows[i].pid);
+		tell(expect(&w, filter_rows[i].shown), filter_rows[i].name, k);
+	}
+}
+
+/* ---- the buffer itself ---- */
+
+static void
+test_users(const struct kernel *k)
+{
+	static struct world w;
+
+	for (unsigned users = 0; users <= 3; users++) {
+		make_world(&w, k, NULL);
+		put_skb(&w, SKB_USERS, users, 4);
+		/* the tracepoint fires when the last reference is gone, tcp_drop() counts none */
+		if (w.probe->shared)
+			tell(expect(&w, users == 1), users == 1 ? "users 1" : users ? "users > 1" : "users 0", k);
+		else if (users)
+			tell(expect(&w, true), "users do not matter", k);
+	}
+}
+
+static void
+test_consumed(const struct kernel *k)
+{
+	static struct world w;
+
+	make_world(&w, k, NULL);
+	if (!is_kprobe(&w) || !w.probe->reason)
+		return;
+	set_argument(&w, w.probe->reason, (uint64_t)0xffffffff << 32 | CONSUMED);
+	if (k->consumed) {
+		tell(expect(&w, false), "SKB_CONSUMED", k);
+	} else {
+		const char *wrong = run_world(&w);
+
+		tell(wrong ? wrong : w.run.events == 1 ? NULL : "not shown", "number 1 is a drop", k);
+	}
+}
+
+static void
+test_no_buffer(const struct kernel *k)
+{
+	static struct world w;
+
+	make_world(&w, k, NULL);
+	set_argument(&w, w.probe->skb, 0);
+	tell(expect(&w, false), "no buffer", k);
+	make_world(&w, k, NULL);
+	set_argument(&w, w.probe->skb, AT_NOTHING);
+	tell(expect(&w, false), "unreadable buffer", k);
+	make_world(&w, k, NULL);
+	put_skb(&w, SKB_HEAD, AT_NOTHING, 8);
+	tell(expect(&w, false), "unreadable head", k);
+	make_world(&w, k, NULL);
+	put_skb(&w, SKB_NETWORK, 0xffff, 2);
+	tell(expect(&w, false), "network_header not set", k);
+}
+
+static const struct {
+	const char *name;
+	uint64_t    dev;
+	uint32_t    iif;
+	enum who    owner;
+	uint32_t    want;     /* where net_device can be read */
+	uint32_t    blind;    /* and where not */
+} interface_rows[] = {
+	{ "received, dev cleared", 0, IIF, NOBODY, IIF, IIF },
+	{ "received, dev still there", AT_DEV, IIF, NOBODY, DEV, IIF },
+	{ "sent", AT_DEV, 0, SENDER, DEV, 0 },
+	{ "sent, no device yet", 0, 0, SENDER, 0, 0 },
+	{ "in a socket's queue: dev is a tree's link", AT_DEV, IIF, RECEIVER, IIF, IIF },
+	{ "dev is no pointer", 5, IIF, NOBODY, IIF, IIF },
+	{ "dev is unreadable", AT_NOTHING, IIF, NOBODY, IIF, IIF },
+};
+
+static void
+test_interfaces(const struct kernel *k)
+{
+	static struct world w;
+
+	for (size_t i = 0; i < COUNT(interface_rows); i++) {
+		const char *wrong;
+
+		make_world(&w, k, NULL);
+		put_skb(&w, SKB_DEV, interface_rows[i].dev, 8);
+		put_skb(&w, SKB_IIF, interface_rows[i].iif, 4);
+		put_skb(&w, SKB_SK, make_sock(&w, interface_rows[i].owner), 8);
+		wrong = expect(&w, true);
+		if (!wrong && last_event(&w).ifindex != (w.o.at[DEV_IFINDEX] == OFFSET_NONE
+		                                         ? interface_rows[i].blind : interface_rows[i].want))
+			wrong = "the interface is wrong";
+		tell(wrong, interface_rows[i].name, k);
+	}
+}
+
+/* ---- rings ---- */
+
+static const char *
+ring_case(struct world *w, uint32_t armed, int error, int map, uint32_t after)
+{
+	const char *wrong;
+
+	w->run.armed = armed;
+	w->run.output_error = error;
+	wrong = run_world(w);
+	if (wrong)
+		return wrong;
+	DEMAND(w->run.armed == after);
+	DEMAND(w->run.counters[0] == 1);
+	DEMAND(w->run.events == (error ? 0 : 1));
+	DEMAND(error || w->run.event[0].map == map);
+	return NULL;
+}
+
+static void
+test_rings(const struct kernel *k)
+{
+	static struct world w;
+
+	make_world(&w, k, NULL);
+	tell(ring_case(&w, 0, 0, RUN_RINGS, 0), "the reader is awake", k);
+	make_world(&w, k, NULL);
+	tell(ring_case(&w, 1, 0, RUN_BELLS, 0), "the reader sleeps: the bell, once", k);
+	make_world(&w, k, NULL);
+	tell(ring_case(&w, 1, -ENOSPC, RUN_BELLS, 1), "the ring is full: the bell stays armed", k);
+	make_world(&w, k, NULL);
+	tell(ring_case(&w, 0, -ENOSPC, RUN_RINGS, 0), "the ring is full: it is counted", k);
+}
+
+/* ---- kprobe and tracepoint together ---- */
+
+static const struct pair {
+	const char *kprobe, *tracepoint;
+} pairs[] = {
+	{ "5.10", "5.10" }, { "6.1", "6.1" }, { "6.12", "6.12" }, { "7.3", "7.3" },
+};
+
+static const struct kernel *
+find_kernel(const char *name, bool tracepoint)
+{
+	const struct kernel *found = NULL;
+
+	for (size_t i = 0; i < COUNT(kernels); i++)
+		if (!strcmp(kernels[i].name, name) && strcmp(kernels[i].probe, "tcp_drop") != 0
+		    && !strcmp(kernels[i].probe, "tracepoint") == tracepoint)
+			found = &kernels[i];
+	return found;
+}
+
+/* Hands what maps hold from one program to the next. */
+static void
+carry(struct world *to, const struct world *from)
+{
+	memcpy(to->run.mark, from->run.mark, sizeof(to->run.mark));
+	to->run.marks = from->run.marks;
+}
+
+static void
+set_buffer(struct world *w, uint64_t at)
+{
+	w->run.region[0].at = at;
+	set_argument(w, w->probe->skb, at);
+}
+
+static const char *
+once(const struct kernel *kprobe, const struct kernel *tracepoint)
+{
+	static struct world k, t;
+
+	make_world(&k, kprobe, NULL);
+	DEMAND(!expect(&k, true));
+	DEMAND(k.run.marks == 1);
+	make_world(&t, tracepoint, NULL);
+	carry(&t, &k);
+	DEMAND(!expect(&t, false));
+	DEMAND(t.run.marks == 0);
+	/* the same address again, freed where no kprobe is */
+	make_world(&t, tracepoint, NULL);
+	DEMAND(!expect(&t, true));
+	DEMAND(t.run.marks == 0);
+	return NULL;
+}
+
+/* Between kprobe and tracepoint an interrupt drops another packet, by either way. */
+static const char *
+interrupted(const struct kernel *kprobe, const struct kernel *tracepoint)
+{
+	static struct world k, inner, t;
+
+	make_world(&k, kprobe, NULL);
+	DEMAND(!expect(&k, true));
+
+	make_world(&inner, tracepoint, NULL);
+	carry(&inner, &k);
+	set_buffer(&inner, AT_SKB + 0x800);
+	DEMAND(!expect(&inner, true));
+
+	make_world(&t, kprobe, NULL);
+	carry(&t, &inner);
+	set_buffer(&t, AT_SKB + 0xc00);
+	DEMAND(!expect(&t, true));
+	DEMAND(t.run.marks == 2);
+	carry(&inner, &t);
+	inner.run.events = 0;
+	inner.run.counters[0] = 0;
+	set_buffer(&inner, AT_SKB + 0xc00);
+	DEMAND(!expect(&inner, false));
+
+	make_world(&t, tracepoint, NULL);
+	carry(&t, &inner);
+	DEMAND(!expect(&t, false));
+	DEMAND(t.run.marks == 0);
+	return NULL;
+}
+
+/* What the kprobe does not show leaves no mark: shared, filtered, a copy, not TCP. */
+static const char *
+no_mark(const struct kernel *kprobe)
+{
+	static struct world w;
+	struct packet udp = { .proto = IPPROTO_UDP };
+
+	make_world(&w, kprobe, NULL);
+	put_skb(&w, SKB_USERS, 2, 4);
+	DEMAND(!expect(&w, false) && !w.run.marks);
+	make_world(&w, kprobe, NULL);
+	w.filter.port_count = 1;
+	w.filter.port[0] = 80;
+	DEMAND(!expect(&w, false) && !w.run.marks);
+	make_world(&w, kprobe, NULL);
+	put_skb(&w, SKB_SK, make_sock(&w, RAW), 8);
+	DEMAND(!expect(&w, false) && !w.run.marks);
+	make_world(&w, kprobe, &udp);
+	DEMAND(!expect(&w, false) && !w.run.marks);
+	return NULL;
+}
+
+/* A mark that cannot be kept must not lose the drop. */
+static const char *
+marks_full(const struct kernel *kprobe)
+{
+	static struct world w;
+
+	make_world(&w, kprobe, NULL);
+	for (unsigned i = 0; i < RUN_MARKS; i++)
+		w.run.mark[w.run.marks++] = AT_SKB + 0x10000 + i;
+	DEMAND(!expect(&w, true));
+	return NULL;
+}
+
+static const char *
+alone(const struct kernel *k)
+{
+	static struct world w;
+
+	make_world(&w, k, NULL);
+	w.program.maps.marks = -1;
+	w.run.mark[w.run.marks++] = AT_SKB;
+	return expect(&w, true);
+}
+
+static void
+test_once(void)
+{
+	for (size_t i = 0; i < COUNT(pairs); i++) {
+		const struct kernel *k = find_kernel(pairs[i].kprobe, false);
+		const struct kernel *t = find_kernel(pairs[i].tracepoint, true);
+
+		tell(once(k, t), "a drop seen by both is shown once", k);
+		tell(interrupted(k, t), "an interrupt drops another in between", k);
+		tell(no_mark(k), "what is not shown is not marked", k);
+		tell(marks_full(k), "no room for a mark", k);
+		tell(alone(k), "without marks, a kprobe", k);
+		tell(alone(t), "without marks, the tracepoint", t);
+	}
+}
+
+/* tcp_drop() frees with __kfree_skb(): no tracepoint comes to take a mark away. */
+static void
+test_tcp_drop(const struct kernel *k)
+{
+	static struct world w;
+	const char *wrong;
+
+	if (strcmp(k->probe, "tcp_drop") != 0)
+		return;
+	make_world(&w, k, NULL);
+	wrong = expect(&w, true);
+	tell(wrong ? wrong : w.run.marks ? "it is marked" : NULL, "tcp_drop() leaves no mark", k);
+}
+
+int
+main(void)
+{
+	for (size_t i = 0; i < COUNT(kernels); i++) {
+		const struct kernel *k = &kernels[i];
+
+		test_packets(k);
+		test_cuts(k);
+		test_sockets(k);
+		test_no_ports(k);
+		test_broken_socket(k);
+		test_filters(k);
+		test_users(k);
+		test_consumed(k);
+		test_no_buffer(k);
+		test_interfaces(k);
+		test_rings(k);
+		test_tcp_drop(k);
+	}
+	test_once();
+	return tap_end();
+}
