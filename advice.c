@@ -31,6 +31,8 @@ static const struct remedy remedies[] = {
 	{ STEP_LOAD, EACCES, "the verifier refuses the program: -v shows its words" },
 	{ STEP_LOAD, ENOMEM, "the limit on locked memory: 'ulimit -l unlimited'" },
 	{ STEP_DUMP, EINVAL, "needs Linux 4.13" },
+	{ STEP_DUMP, ENODATA, "the kernel hides them: see the sysctls kernel.kptr_restrict and "
+	  "net.core.bpf_jit_harden" },
 	{ STEP_PMU, ENOENT, "no kprobe PMU: the kernel needs CONFIG_KPROBES and CONFIG_KPROBE_EVENTS, "
 	  "Linux 4.17, and /sys mounted" },
 	{ STEP_KPROBE, ENOENT, "this kernel has no such function" },
@@ -79,12 +81,14 @@ forbidden(char *buf, size_t size, enum step step, uint32_t version)
 void
 advice(char *buf, size_t size, enum step step, int error, uint32_t version)
 {
-	char lockdown[32];
+	char lockdown[32], lacking[64];
 
 	buf[0] = '\0';
 	/* locked down to "confidentiality", the verifier does not know the helpers that read memory */
 	kernel_lockdown(lockdown, sizeof(lockdown));
-	if (error == -EPERM || (step == STEP_LOAD && !strcmp(lockdown, "confidentiality"))) {
+	kernel_lacking(lacking, sizeof(lacking), version);
+	if (error == -EPERM || (error == -EACCES && lacking[0])
+	    || (step == STEP_LOAD && !strcmp(lockdown, "confidentiality"))) {
 		forbidden(buf, size, step, version);
 		return;
 	}

@@ -18,6 +18,8 @@
 #include "tracer.h"
 
 static const char OK[] = "ok", NOTE[] = "note", FAIL[] = "FAIL";
+static unsigned failures;
+static bool unwritten;
 
 __attribute__((format(printf, 4, 5)))
 static void
@@ -26,10 +28,13 @@ line(int fd, const char *status, const char *what, const char *format, ...)
 	char text[512];
 	va_list arguments;
 
+	failures += status == FAIL;
 	va_start(arguments, format);
 	text_vformat(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	text_write(fd, "%-4s  %-12s  %s\n", status, what, text);
+	if (text_write(fd, "%s%-4s  %-12s  %s\n", fd == STDERR_FILENO ? "tcpdrop: " : "", status, what,
+	               text))
+		unwritten = true;
 }
 
 /* ": " and what to do about it, or nothing. */
@@ -64,7 +69,7 @@ tell_kernel(const struct tracer *t, int fd)
 	if (!strcmp(lockdown, "confidentiality"))
 		line(fd, FAIL, "lockdown", "%s: boot with lockdown=none, or without Secure Boot", lockdown);
 	else
-		line(fd, OK, "lockdown", "%s", lockdown[0] ? lockdown : "not known to this kernel");
+		line(fd, OK, "lockdown", "%s", lockdown[0] ? lockdown : "not known (securityfs is not mounted, or the kernel has none)");
 }
 
 static void
@@ -78,30 +83,50 @@ tell_one_probe(const struct tracer *t, int fd, unsigned i)
 		     p->count);
 	else if (p->attached)
 		line(fd, OK, "probe", "%s: %u instructions", probe->label, p->count);
-	else if (p->wanted)
+	else if (p->wanted && p->step != STEP_PMU)
 		line(fd, NOTE, "probe", "%s: %s%s", probe->label, text_error(-p->error),
 		     remedy(t, p->step, p->error));
 }
 
+static bool
+attached(const struct tracer *t, const char *name)
+{
+	for (unsigned i = 0; i < PROBES; i++)
+		if (!strcmp(probe_get(i)->name, name))
+			return t->probe[i].attached;
+	return false;
+}
+
+static bool
+any_kprobe(const struct tracer *t)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < PROBES; i++)
+		any |= t->probe[i].attached && probe_get(i)->kind == PROBE_KPROBE;
+	return any;
+}
+
 /*
- * To 5.17 tcp_drop() frees with __kfree_skb(), which neither kfree_skb() nor the
- * tracepoint sees; a compiler that inlined it has left nothing to probe.
+ * What will not be seen. To 5.17 tcp_drop() frees with __kfree_skb(), which
+ * neither kfree_skb() nor the tracepoint sees; a compiler that inlined it has
+ * left nothing to probe.
  */
 static void
 tell_coverage(const struct tracer *t, int fd)
 {
-	for (unsigned i = 0; i < PROBES; i++) {
-		const struct tracer_probe *p = &t->probe[i];
+	unsigned notes = 0;
 
-		if (strcmp(probe_get(i)->name, "tcp_drop") != 0)
-			continue;
-		if (p->attached || t->version >= KERNEL_VERSION(5, 18, 0))
-			line(fd, OK, "coverage", "every place that frees a dropped packet with a trace");
-		else
-			line(fd, NOTE, "coverage", "tcp_drop() cannot be probed here%s: segments it drops "
-			     "(old data, outside the window, invalid ACK, ...) are not seen",
-			     p->error == -ENOENT ? " (the compiler inlined it)" : "");
-	}
+	if (t->version < KERNEL_VERSION(5, 18, 0) && !attached(t, "tcp_drop") && ++notes)
+		line(fd, NOTE, "coverage", "tcp_drop() cannot be probed here (the compiler inlined it): "
+		     "segments it drops (old data, outside the window, invalid ACK, ...) are not seen");
+	if (!attached(t, "tracepoint") && ++notes)
+		line(fd, NOTE, "coverage", "without the tracepoint, frees of whole lists and frees "
+		     "deferred to softirq are not seen");
+	if (!any_kprobe(t) && t->version < KERNEL_VERSION(6, 11, 0) && ++notes)
+		line(fd, NOTE, "coverage", "without kprobes, the socket of a received packet is not known");
+	if (!notes)
+		line(fd, OK, "coverage", "every drop of a TCP packet that the kernel makes known");
 }
 
 static void
@@ -129,7 +154,8 @@ tell_offset(const struct tracer *t, int fd, enum offset id)
 	if (o->at[id] != OFFSET_NONE)
 		text_format(place, sizeof(place), "%u", o->at[id]);
 	if (o->table[id] != OFFSET_NONE && o->table[id] != o->at[id])
-		text_format(table, sizeof(table), ", the table says %u", o->table[id]);
+		text_format(table, sizeof(table), o->source[id] == OFFSET_TABLE
+		            ? ": %u, moved as its neighbours are" : ", the table says %u", o->table[id]);
 	line(fd, o->source[id] == OFFSET_UNKNOWN ? NOTE : OK, "offset", "%s = %s (%s%s)",
 	     offsets_name(id), place, sources[o->source[id]], table);
 }
@@ -210,11 +236,24 @@ tell_error(const char *text)
 	}
 }
 
+/* The verifier's reason stands at the end. */
+static const char *
+log_tail(const char *log)
+{
+	size_t length = strlen(log);
+
+	return length > 440 ? log + length - 440 : log;
+}
+
 int
 check(struct tracer *t, const struct options *o)
 {
 	int error = tracer_learn(t, o) || tracer_open(t);
 
+	if (t->usage) {
+		text_write(STDERR_FILENO, "tcpdrop: %s\ntcpdrop: try 'tcpdrop --help'\n", t->error);
+		return 2;
+	}
 	tell_kernel(t, STDOUT_FILENO);
 	if (t->rings.open)
 		tell_probes(t, STDOUT_FILENO);
@@ -224,8 +263,11 @@ check(struct tracer *t, const struct options *o)
 		tell_rings(t, STDOUT_FILENO);
 	else
 		tell_error(t->error);
+	if (o->verbose && t->log[0])
+		line(STDOUT_FILENO, NOTE, "verifier", "the last refusal:\n%.*s", 440, log_tail(t->log));
+	error = failures > 0;
 	line(STDOUT_FILENO, error ? FAIL : OK, "verdict", "%s", error ? "tcpdrop cannot trace here"
 	                                                              : "tcpdrop can trace here");
 	tracer_close(t);
-	return error ? 1 : 0;
+	return error || unwritten;
 }

@@ -37,6 +37,22 @@ arguments(uint32_t version)
 	return version >= KERNEL_VERSION(6, 11, 0) ? 4 : version >= KERNEL_VERSION(5, 17, 0) ? 3 : 2;
 }
 
+static bool unwritten;
+
+__attribute__((format(printf, 1, 2)))
+static void
+print(const char *format, ...)
+{
+	char text[160];
+	va_list arguments;
+
+	va_start(arguments, format);
+	text_vformat(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	if (text_write(STDOUT_FILENO, "%s", text))
+		unwritten = true;
+}
+
 static void
 list(const struct bpf_asm *a)
 {
@@ -46,9 +62,9 @@ list(const struct bpf_asm *a)
 		char text[80];
 
 		for (; block < a->blocks && a->block[block].at <= i; block++)
-			text_write(STDOUT_FILENO, "; %s\n", a->block[block].title);
+			print("; %s\n", a->block[block].title);
 		bpf_asm_print(text, sizeof(text), &a->insn[i], i);
-		text_write(STDOUT_FILENO, "%5u  %s\n", i, text);
+		print("%5u  %s\n", i, text);
 		if (a->insn[i].code == (BPF_LD | BPF_DW | BPF_IMM))
 			i++;
 	}
@@ -65,7 +81,7 @@ dump_probe(struct tracer *t, unsigned i)
 		return 1;
 	}
 	kernel_version_text(version, sizeof(version), t->version);
-	text_write(STDOUT_FILENO, "# %s, Linux %s, %s: %u instructions\n", probe_get(i)->label, version, arch.name,
+	print("# %s, Linux %s, %s: %u instructions\n", probe_get(i)->label, version, arch.name,
 	       t->text.count);
 	list(&t->text);
 	return 0;
@@ -94,20 +110,21 @@ read_target(struct tracer *t, const char *target)
 int
 dump(struct tracer *t, const struct options *o)
 {
-	unsigned set = PROBE_ALL;
+	char row[32];
 	int status = 0;
 
 	if (o->dump_target && read_target(t, o->dump_target))
 		return 2;
-	if (tracer_learn(t, o)
-	    || (o->probe && probe_parse(o->probe, &set, t->error, sizeof(t->error)))) {
+	if (tracer_learn(t, o)) {
 		text_write(STDERR_FILENO, "tcpdrop: %s\n", t->error);
 		return 2;
 	}
 	t->maps = numbered;
-	text_write(STDOUT_FILENO, "# maps: 0 counters, 1 rings, 2 bells, 3 armed, 4 marks\n");
+	kernel_version_text(row, sizeof(row), t->offsets.row);
+	print("# offsets: table for Linux %s; maps: 0 counters, 1 rings, 2 bells, 3 armed, 4 marks\n",
+	      row);
 	for (unsigned i = 0; i < PROBES && !status; i++)
-		if (set >> i & 1 && (o->probe || expected(probe_get(i), t->version)))
+		if (t->set >> i & 1 && (o->probe || expected(probe_get(i), t->version)))
 			status = dump_probe(t, i);
-	return status;
+	return status ? status : unwritten;
 }

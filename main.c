@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "advice.h"
 #include "check.h"
 #include "decode.h"
 #include "drop.h"
@@ -31,6 +32,7 @@ enum {
 	ROOM    = 64 * 1024,
 };
 
+static const char try_help[] = "try 'tcpdrop --help'";
 static const char version[] = "tcpdrop 0.1\n";
 
 /* What is still to be written, and what has been. */
@@ -145,13 +147,19 @@ name_drop(struct run *run, struct drop *d, const struct sample *s)
 }
 
 static void
+tell_lost(struct run *run, uint64_t time, uint64_t count)
+{
+	run->lost += count;
+	if (count)
+		out.used += format_lost(out.buf + out.used, sizeof(out.buf) - out.used, &run->style,
+		                        time, count);
+}
+
+static void
 show_sample(struct run *run, const struct sample *s)
 {
 	if (s->lost) {
-		run->lost += s->lost;
-		if (run->style.json)
-			out.used += format_lost(out.buf + out.used, sizeof(out.buf) - out.used,
-			                        &run->style, s->time + run->to_wall, s->lost);
+		tell_lost(run, s->time + run->to_wall, s->lost);
 	} else if (decode_drop(s, &drop)) {
 		/* no record of ours: it stays in the difference of seen and shown, as lost */
 		return;
@@ -256,9 +264,10 @@ finish(struct run *run)
 	while (!run->ended && !out.error && drain(run))
 		;
 	seen = tracer_matched(&tracer);
-	if (run->ended || out.error || seen < run->shown)
+	if (run->ended || out.error || seen < run->shown + run->lost)
 		return run->shown + run->lost;
-	run->lost = seen - run->shown;
+	/* perf tells of a loss with the next event that finds room: there may be none */
+	tell_lost(run, nanoseconds(CLOCK_REALTIME), seen - run->shown - run->lost);
 	return seen;
 }
 
@@ -278,8 +287,23 @@ tell_end(const struct run *run, uint64_t seen)
 	text_write(STDERR_FILENO, "tcpdrop: %llu drop%s shown%s\n", (unsigned long long)run->shown,
 	           run->shown == 1 ? "" : "s", run->lost ? lost : "");
 	if (missed)
-		text_write(STDERR_FILENO, "tcpdrop: %llu frees of buffers came while a program was running and "
-		        "were not looked at\n", (unsigned long long)missed);
+		text_write(STDERR_FILENO, "tcpdrop: %llu frees, of drops or not, came while our program "
+		           "was running and were not looked at\n", (unsigned long long)missed);
+}
+
+/* What makes the output less than it could be, but for what --check tells. */
+static void
+warn(void)
+{
+	if (!tracer.offsets.asked && !tracer.options->offsets)
+		say("this kernel does not tell its offsets, the table's may be wrong: see --check");
+	for (unsigned i = 0; i < PROBES; i++) {
+		const struct tracer_probe *p = &tracer.probe[i];
+
+		if (p->error && (p->step == STEP_LOAD || p->step == STEP_BIND))
+			text_write(STDERR_FILENO, "tcpdrop: %s: %s: %s: see --check -v\n",
+			           probe_get(i)->label, advice_step(p->step), text_error(-p->error));
+	}
 }
 
 static int
@@ -294,11 +318,14 @@ trace(const struct options *o)
 	tzset();
 	if (tracer_learn(&tracer, o) || tracer_open(&tracer) || tracer_start(&tracer)) {
 		say(tracer.error);
-		if (o->verbose)
+		if (tracer.usage)
+			say(try_help);
+		else if (o->verbose)
 			say(tracer.log);
 		tracer_close(&tracer);
-		return 1;
+		return tracer.usage ? 2 : 1;
 	}
+	warn();
 	if (o->verbose)
 		check_describe(&tracer, STDERR_FILENO);
 	run.start = nanoseconds(CLOCK_MONOTONIC);
@@ -323,7 +350,7 @@ main(int argc, char **argv)
 
 	if (options_parse(&o, argc, argv, error, sizeof(error))) {
 		say(error);
-		say("try 'tcpdrop --help'");
+		say(try_help);
 		return 2;
 	}
 	if (o.help)

@@ -2,8 +2,8 @@
 /*
  * The table by version, and the kernel's own word over it. A program that reads
  * __sk_buff and bpf_sock fields is translated by the verifier into loads from
- * the real structures; each of our reads stands behind a marker instruction, so
- * the loads between two markers are the answer to one question.
+ * the real structures; each of our reads stands behind a mark, so the loads
+ * between two marks are the answer to one question.
  */
 #include <linux/bpf.h>
 #include <linux/version.h>
@@ -158,17 +158,29 @@ static const struct question questions[] = {
 	{ OF_TCP, BPF_W, offsetof(struct bpf_tcp_sock, total_retrans), 1, { { BPF_W, TCP_TOTAL_RETRANS } } },
 };
 
-enum {
-	QUESTIONS = sizeof(questions) / sizeof(questions[0]),
-	MARK      = 0x7cd00000, /* plus the question's number, into r2: the verifier keeps it */
-};
+enum { QUESTIONS = sizeof(questions) / sizeof(questions[0]) };
+
+/*
+ * The mark before question n: a byte stored at the frame pointer less n + 1. No
+ * other instruction looks like it, the verifier keeps it, and it has no constant
+ * that net.core.bpf_jit_harden would blind.
+ */
+#define MARK(number) STORE(BPF_B, FP, -1 - (int)(number), R2)
+
+/* The question that a mark is for; more than QUESTIONS when it is none. */
+static unsigned
+marked(const struct bpf_insn *i)
+{
+	return i->code == (BPF_STX | BPF_MEM | BPF_B) && i->dst_reg == FP && i->src_reg == R2
+	       ? (unsigned)(-1 - i->off) : QUESTIONS + 1;
+}
 
 static void
 ask(struct bpf_asm *a, unsigned number, int from)
 {
 	const struct question *q = &questions[number];
 
-	BPF_ASM(a, NULL, MOVI(R2, MARK + (int)number), LOAD(q->size, R0, from, q->field));
+	BPF_ASM(a, NULL, MOVI(R2, 0), MARK(number), LOAD(q->size, R0, from, q->field));
 }
 
 static bool
@@ -210,7 +222,7 @@ offsets_question(struct bpf_asm *a, bool sockets)
 	bpf_asm_start(a, LABELS);
 	BPF_ASM(a, "every field we want to know the place of", MOV(R6, R1));
 	ask_all(a, sockets, END);
-	BPF_ASM(a, NULL, MOVI(R2, MARK + QUESTIONS), LABEL(END), MOVI(R0, 0), EXIT);
+	BPF_ASM(a, NULL, MOVI(R2, 0), MARK(QUESTIONS), LABEL(END), MOVI(R0, 0), EXIT);
 	bpf_asm_link(a);
 }
 
@@ -298,9 +310,9 @@ offsets_answer(struct offsets *o, const struct bpf_insn *insn, unsigned count)
 	unsigned open = QUESTIONS;
 
 	for (unsigned i = 0; i < count; i++) {
-		unsigned number = (unsigned)insn[i].imm - MARK;
+		unsigned number = marked(&insn[i]);
 
-		if (insn[i].code != (BPF_ALU64 | BPF_MOV | BPF_K) || number > QUESTIONS)
+		if (number > QUESTIONS)
 			continue;
 		if (open < QUESTIONS)
 			total += take_answer(o, &questions[open], from, insn + i, &end);
@@ -351,8 +363,10 @@ offsets_netns_question(struct bpf_asm *a, const struct offsets *o, uint32_t inod
 void
 offsets_netns_answer(struct offsets *o, uint32_t at)
 {
-	if (at > 0 && at < NET_SEARCHED)
-		told(o, NET_INUM, (int)at);
+	if (at == 0 || at >= NET_SEARCHED)
+		return;
+	told(o, NET_INUM, (int)at);
+	told(o, SOCK_NET, o->at[SOCK_NET]);
 }
 
 static enum offset

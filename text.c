@@ -154,7 +154,7 @@ text_format(char *buf, size_t size, const char *format, ...)
 	return n;
 }
 
-void
+int
 text_write(int fd, const char *format, ...)
 {
 	char buf[1024];
@@ -166,9 +166,7 @@ text_write(int fd, const char *format, ...)
 	va_end(arguments);
 	if (n > (int)sizeof(buf) - 1)
 		n = (int)sizeof(buf) - 1;
-	/* nothing can be done about a message that cannot be written */
-	if (write(fd, buf, (size_t)n) < 0)
-		return;
+	return write(fd, buf, (size_t)n) == n ? 0 : errno ? -errno : -EIO;
 }
 
 int64_t
@@ -201,7 +199,7 @@ text_error(int number)
 		{ EINVAL, "Invalid argument" },          { ENFILE, "Too many open files in system" },
 		{ EMFILE, "Too many open files" },       { EFBIG, "File too large" },
 		{ ENOSPC, "No space left on device" },   { EPIPE, "Broken pipe" },
-		{ ERANGE, "Result not representable" },  { ENOSYS, "Function not implemented" },
+		{ ERANGE, "Out of range" },  { ENOSYS, "Function not implemented" },
 		{ ENODATA, "No data available" },        { EOPNOTSUPP, "Not supported" },
 		{ EADDRNOTAVAIL, "Address not available" },
 	};

@@ -18,9 +18,9 @@ int text_format(char *buf, size_t size, const char *format, ...);
 
 int text_vformat(char *buf, size_t size, const char *format, va_list arguments);
 
-/* The same to a file descriptor in one write(2), cut at 1023 bytes. */
+/* The same to a file descriptor in one write(2), cut at 1023 bytes. 0 or -errno. */
 __attribute__((format(printf, 2, 3)))
-void text_write(int fd, const char *format, ...);
+int text_write(int fd, const char *format, ...);
 
 /* What an errno means, as strerror(3): of those that can come up here; "error 71" otherwise. */
 const char *text_error(int number);

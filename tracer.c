@@ -73,7 +73,7 @@ ask_offsets(struct tracer *t)
 	n = attach_dump(program, answer, BPF_ASM_MAX);
 	close(program);
 	t->unasked = STEP_DUMP;
-	t->unasked_error = n < 0 ? n : -EPERM;
+	t->unasked_error = n < 0 ? n : -ENODATA;
 	if (n > 0 && offsets_answer(&t->offsets, answer, (unsigned)n) > 0)
 		t->unasked = STEP_NONE;
 }
@@ -157,9 +157,12 @@ tracer_learn(struct tracer *t, const struct options *o)
 		ask_netns(t);
 		learn_reasons(t);
 	}
-	if (o->offsets && offsets_override(&t->offsets, o->offsets, t->error, sizeof(t->error)))
-		return -1;
-	return learn_filter(t);
+	t->usage = o->offsets
+	           && offsets_override(&t->offsets, o->offsets, t->error, sizeof(t->error));
+	t->set = PROBE_ALL;
+	if (!t->usage && o->probe)
+		t->usage = probe_parse(o->probe, &t->set, t->error, sizeof(t->error));
+	return t->usage ? -1 : learn_filter(t);
 }
 
 /* ---- open ---- */
@@ -389,12 +392,9 @@ tracer_open(struct tracer *t)
 {
 	enum { DEFAULT_KIB = 256 };
 	const struct options *o = t->options;
-	unsigned set = PROBE_ALL;
 	enum offset missing = offsets_missing(&t->offsets);
 	int error;
 
-	if (o->probe && probe_parse(o->probe, &set, t->error, sizeof(t->error)))
-		return -1;
 	if (missing != OFFSETS) {
 		text_format(t->error, sizeof(t->error), "the offset %s is not known for this kernel\n"
 		         "give it with --offsets %s=BYTES", offsets_name(missing), offsets_name(missing));
@@ -408,7 +408,7 @@ tracer_open(struct tracer *t)
 	error = open_maps(t);
 	if (error)
 		return fail(t, STEP_MAP, error);
-	return open_probes(t, set) ? fail_probes(t) : 0;
+	return open_probes(t, t->set) ? fail_probes(t) : 0;
 }
 
 int

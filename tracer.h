@@ -44,6 +44,7 @@ struct tracer {
 	bool                  has_names;
 	const char           *names_from; /* "tracefs", "built-in table" or why there are none */
 	struct program_filter filter;
+	unsigned              set;       /* probes to try, a bit each */
 	int32_t               read;      /* the helper that reads memory */
 	int                   pmu;       /* kprobe PMU, or -errno */
 	struct rings          rings;
@@ -51,6 +52,7 @@ struct tracer {
 	struct tracer_probe   probe[PROBES];
 	struct bpf_asm        text;      /* the program built last */
 	char                  log[TRACER_LOG]; /* the verifier's words on the last failure */
+	bool                  usage;     /* error is about the command line */
 	char                  error[1024]; /* what failed, and what to do about it */
 };
 

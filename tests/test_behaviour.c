@@ -54,7 +54,7 @@ static const struct kernel {
 
 /* ---- the world ---- */
 
-enum { SKB_SIZE = 256, HEAD_SIZE = 640, SOCK_SIZE = 3072, SMALL = 512, SOCKS = 8 };
+enum { SKB_SIZE = 256, HEAD_SIZE = 640, SOCK_SIZE = 3072, SMALL = 512, SOCKS = 12, FRAME = 64 };
 
 #define AT_SKB      0xffff888012340000u
 #define AT_HEAD     0xffff888012350000u
@@ -85,7 +85,7 @@ struct world {
 	uint8_t               skb[SKB_SIZE], head[HEAD_SIZE], dev[SMALL], net[SMALL];
 	uint8_t               sock[SOCKS][SOCK_SIZE];
 	unsigned              socks;
-	uint64_t              location;
+	uint64_t              frame[FRAME]; /* the stack: return address, caller's frame */
 
 	/* what was put there */
 	unsigned              network;  /* header, in head */
@@ -270,6 +270,7 @@ make_packet(struct world *w, const struct packet *k)
 enum who {
 	NOBODY, RECEIVER, LISTENER, TIMEWAIT, REQUEST, CLOSED, MAPPED, MAPPED_LISTENER,
 	OTHER_PORT, OTHER_PEER_PORT, OTHER_PEER, OTHER_LOCAL, UNIX,
+	UNHASHED, OTHER_UNHASHED, UNHASHED_LIVE,
 	OTHER_LISTENER, FOREIGN_LISTENER, HERE_LISTENER,
 	SENDER, RAW, PACKET_SOCKET, UDP, CONTROL, TUN,
 	USER_POINTER, GARBAGE, NULLS, SMALL_NUMBER, ODD_POINTER,
@@ -286,7 +287,9 @@ static const struct {
 } kinds[] = {
 	[RECEIVER] = { OURS, 1, 1, false, false },   [LISTENER] = { OURS, 10, 1, true, false },
 	[TIMEWAIT] = { OURS, 6, 0, false, false },   [REQUEST] = { OURS, 12, 0, false, false },
-	[CLOSED] = { OURS, 7, 1, false, false },
+	[CLOSED] = { OURS, 7, 1, false, false }, [UNHASHED] = { OURS, 7, 1, false, false },
+	[OTHER_UNHASHED] = { OURS, 7, 1, false, false },
+	[UNHASHED_LIVE] = { OURS, 4, 1, false, false },
 	[MAPPED] = { AF_INET6, 1, 1, false, false },
 	[MAPPED_LISTENER] = { AF_INET6, 10, 1, true, false },
 	[OTHER_PORT] = { OURS, 1, 1, false, false }, [OTHER_PEER_PORT] = { OURS, 1, 1, false, false },
@@ -312,8 +315,10 @@ sock_port(enum who who, bool local)
 
 	if (who == OTHER_LISTENER || (who == OTHER_PORT && local))
 		return local ? 22 : 0;
-	if (who == OTHER_PEER_PORT && !local)
+	if ((who == OTHER_PEER_PORT || who == OTHER_UNHASHED) && !local)
 		return 444;
+	if (local && (who == UNHASHED || who == OTHER_UNHASHED || who == UNHASHED_LIVE))
+		return 0;
 	if (!local && kinds[who].listens)
 		return 0;
 	if (who == RAW || who == CONTROL)
@@ -420,13 +425,13 @@ make_world(struct world *w, const struct kernel *k, const struct packet *packet)
 	make_packet(w, packet ? packet : &plain);
 	put(w->net, w->o.at[NET_INUM], INUM, 4);
 	put(w->dev, w->o.at[DEV_IFINDEX], DEV, 4);
-	w->location = LOCATION;
+	w->frame[0] = LOCATION;
 	w->regs.rsp = AT_STACK;
 	bpf_run_map(&w->run, AT_SKB, w->skb, sizeof(w->skb));
 	bpf_run_map(&w->run, AT_HEAD, w->head, sizeof(w->head));
 	bpf_run_map(&w->run, AT_NET, w->net, sizeof(w->net));
 	bpf_run_map(&w->run, AT_DEV, w->dev, sizeof(w->dev));
-	bpf_run_map(&w->run, AT_STACK, &w->location, sizeof(w->location));
+	bpf_run_map(&w->run, AT_STACK, w->frame, sizeof(w->frame));
 	memcpy(w->run.comm, "swapper/1\0\0\0\0\0\0", 16);
 	w->run.pid_tgid = (uint64_t)4321 << 32 | 4399;
 	set_argument(w, w->probe->skb, AT_SKB);
@@ -654,6 +659,8 @@ static const struct socket_row {
 	int         family;
 	enum who    argument;
 	enum who    reg[6];
+	enum who    frame[26];  /* words of the stack; 0 is the return address */
+	bool        short_stack;
 	enum who    owner;      /* skb->sk */
 	int         pkt_type;
 	bool        sent;       /* skb_iif 0 */
@@ -709,7 +716,28 @@ static const struct socket_row {
 	  .reg = { OTHER_PORT, OTHER_PEER, OTHER_LOCAL, OTHER_LISTENER, UNIX, RECEIVER }, .state = 1 },
 	{ "wrong ones, skb->sk the sender", ANY, .reg = { OTHER_PORT, OTHER_PEER }, .owner = SENDER,
 	  .sent = true, .state = 1 },
-	{ "registers before skb->sk", ANY, .reg = { LISTENER }, .owner = RECEIVER, .state = 10 },
+	{ "skb->sk before a listener in a register", ANY, .reg = { LISTENER }, .owner = RECEIVER,
+	  .state = 1 },
+	{ "closed a moment ago: it has no port", ANY, .reg = { [1] = UNHASHED }, .state = 7 },
+	{ "closed a moment ago, other peer's port", ANY, .reg = { [1] = OTHER_UNHASHED }, .state = 0 },
+	{ "no port, but not closed", ANY, .reg = { [1] = UNHASHED_LIVE }, .state = 0 },
+	{ "a raw socket: its copy", ANY, .reg = { [2] = RAW }, .hidden = true, .types = true },
+
+	/* the caller's stack frame */
+	{ "frame: first word", ANY, .frame = { [1] = RECEIVER }, .state = 1 },
+	{ "frame: eighth word", ANY, .frame = { [8] = RECEIVER }, .state = 1 },
+	{ "frame: ninth word", ANY, .frame = { [9] = RECEIVER }, .state = 1 },
+	{ "frame: last word looked at", ANY, .frame = { [24] = RECEIVER }, .state = 1 },
+	{ "frame: too far", ANY, .frame = { [25] = RECEIVER }, .state = 0 },
+	{ "frame: a listener", ANY, .frame = { [5] = LISTENER }, .state = 10 },
+	{ "frame: garbage, then the receiver", ANY,
+	  .frame = { 0, GARBAGE, USER_POINTER, SMALL_NUMBER, NULLS, OTHER_PORT, RECEIVER }, .state = 1 },
+	{ "frame: the receiver, a listener in a register", ANY, .reg = { LISTENER },
+	  .frame = { [5] = RECEIVER }, .state = 1 },
+	{ "frame: another's, a listener in a register", ANY, .reg = { LISTENER },
+	  .frame = { [5] = OTHER_PEER }, .state = 10 },
+	{ "frame: unreadable, a listener in a register", ANY, .reg = { LISTENER }, .short_stack = true,
+	  .state = 10 },
 
 	/* skb->sk */
 	{ "skb->sk the receiver", ANY, .owner = RECEIVER, .state = 1 },
@@ -746,6 +774,10 @@ applies(const struct socket_row *row, struct world *w)
 
 	for (unsigned i = 0; i < 6; i++)
 		registers |= row->reg[i] != NOBODY;
+	/* where the kernel names the socket its caller's frame is left alone */
+	for (unsigned i = 1; i < COUNT(row->frame); i++)
+		if (row->frame[i] != NOBODY && (given || !is_kprobe(w)))
+			return false;
 	if (row->types && w->o.at[SOCK_TYPE] == OFFSET_NONE)
 		return false;
 	return (row->argument == NOBODY || given) && (!registers || is_kprobe(w));
@@ -788,6 +820,14 @@ check_socket(struct world *w, uint8_t state)
 }
 
 static void
+set_stack_size(struct world *w, size_t size)
+{
+	for (unsigned i = 0; i < w->run.regions; i++)
+		if (w->run.region[i].at == AT_STACK)
+			w->run.region[i].size = size;
+}
+
+static void
 test_socket(const struct kernel *k, const struct socket_row *row, uint8_t version)
 {
 	static struct world w;
@@ -800,6 +840,10 @@ test_socket(const struct kernel *k, const struct socket_row *row, uint8_t versio
 	set_argument(&w, w.probe->sk, make_sock(&w, row->argument));
 	for (unsigned i = 0; i < 6; i++)
 		set_register(&w, i, make_sock(&w, row->reg[i]));
+	for (unsigned i = 1; i < COUNT(row->frame); i++)
+		w.frame[i] = make_sock(&w, row->frame[i]);
+	if (row->short_stack)
+		set_stack_size(&w, 8);
 	put_skb(&w, SKB_SK, make_sock(&w, row->owner), 8);
 	put_skb(&w, SKB_IIF, row->sent ? 0 : IIF, 4);
 	put_skb(&w, SKB_PKT_TYPE, 0xf8 | (unsigned)row->pkt_type, 1);
@@ -1152,7 +1196,7 @@ interrupted(const struct kernel *kprobe, const struct kernel *tracepoint)
 	return NULL;
 }
 
-/* What the kprobe does not show leaves no mark: shared, filtered, a copy, not TCP. */
+/* What the kprobe leaves alone leaves no mark: shared, filtered, not TCP. */
 static const char *
 no_mark(const struct kernel *kprobe)
 {
@@ -1166,11 +1210,24 @@ no_mark(const struct kernel *kprobe)
 	w.filter.port_count = 1;
 	w.filter.port[0] = 80;
 	DEMAND(!expect(&w, false) && !w.run.marks);
-	make_world(&w, kprobe, NULL);
-	put_skb(&w, SKB_SK, make_sock(&w, RAW), 8);
-	DEMAND(!expect(&w, false) && !w.run.marks);
 	make_world(&w, kprobe, &udp);
 	DEMAND(!expect(&w, false) && !w.run.marks);
+	return NULL;
+}
+
+/* Only the kprobe sees whose copy it was, in the registers; the tracepoint must not show it. */
+static const char *
+copy(const struct kernel *kprobe, const struct kernel *tracepoint)
+{
+	static struct world k, t;
+
+	make_world(&k, kprobe, NULL);
+	set_register(&k, 3, make_sock(&k, RAW));
+	DEMAND(!expect(&k, false));
+	make_world(&t, tracepoint, NULL);
+	carry(&t, &k);
+	DEMAND(!expect(&t, false));
+	DEMAND(t.run.marks == 0);
 	return NULL;
 }
 
@@ -1207,7 +1264,8 @@ test_once(void)
 
 		tell(once(k, t), "a drop seen by both is shown once", k);
 		tell(interrupted(k, t), "an interrupt drops another in between", k);
-		tell(no_mark(k), "what is not shown is not marked", k);
+		tell(no_mark(k), "what is left alone is not marked", k);
+		tell(copy(k, t), "a copy, by the registers", k);
 		tell(marks_full(k), "no room for a mark", k);
 		tell(alone(k), "without marks, a kprobe", k);
 		tell(alone(t), "without marks, the tracepoint", t);
