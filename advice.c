@@ -35,6 +35,7 @@ static const struct remedy remedies[] = {
 	  "net.core.bpf_jit_harden" },
 	{ STEP_PMU, ENOENT, "no kprobe PMU: the kernel needs CONFIG_KPROBES and CONFIG_KPROBE_EVENTS, "
 	  "Linux 4.17, and /sys mounted" },
+	{ STEP_SITES, ENOENT, "the kernel's text has none, or /proc/kcore does not show it" },
 	{ STEP_KPROBE, ENOENT, "this kernel has no such function" },
 	{ STEP_KPROBE, EINVAL, "this kernel does not let this function be probed" },
 	{ STEP_KPROBE, EMFILE, "too many open files: raise 'ulimit -n'" },
@@ -51,7 +52,7 @@ advice_step(enum step step)
 	static const char *const names[] = {
 		[STEP_NONE] = "", [STEP_RING] = "perf ring", [STEP_MAP] = "BPF map",
 		[STEP_BUILD] = "BPF program", [STEP_LOAD] = "BPF program load",
-		[STEP_DUMP] = "BPF program dump", [STEP_PMU] = "kprobe", [STEP_KPROBE] = "kprobe",
+		[STEP_DUMP] = "BPF program dump", [STEP_PMU] = "kprobe", [STEP_SITES] = "search for inlined tcp_drop()", [STEP_KPROBE] = "kprobe",
 		[STEP_TRACEPOINT] = "tracepoint", [STEP_BIND] = "kprobe program",
 	};
 

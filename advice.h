@@ -15,6 +15,7 @@ enum step {
 	STEP_LOAD,      /* the verifier */
 	STEP_DUMP,      /* reading a program back */
 	STEP_PMU,       /* looking for the kprobe PMU */
+	STEP_SITES,     /* looking for inlined functions */
 	STEP_KPROBE,    /* creating a kprobe */
 	STEP_TRACEPOINT,/* attaching to a raw tracepoint */
 	STEP_BIND,      /* program to kprobe */

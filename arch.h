@@ -19,6 +19,8 @@ struct arch {
 	uint8_t     pointer_size;
 	int16_t     argument[4];           /* registers of the first four arguments */
 	int16_t     stack_pointer;         /* at a function's entry it holds the return address */
+	int16_t     instruction_pointer;
+	int16_t     general[16];           /* by their number in the machine's instructions */
 	uint8_t     saved_count;
 	int16_t     saved[ARCH_SAVED_MAX]; /* callee-saved: the caller's values at entry */
 };
@@ -30,6 +32,12 @@ static const struct arch arch = {
 	.pointer_size = 8,
 	.argument = { ARCH_REG(rdi), ARCH_REG(rsi), ARCH_REG(rdx), ARCH_REG(rcx) },
 	.stack_pointer = ARCH_REG(rsp),
+	.instruction_pointer = ARCH_REG(rip),
+	.general = {
+		ARCH_REG(rax), ARCH_REG(rcx), ARCH_REG(rdx), ARCH_REG(rbx), ARCH_REG(rsp), ARCH_REG(rbp),
+		ARCH_REG(rsi), ARCH_REG(rdi), ARCH_REG(r8), ARCH_REG(r9), ARCH_REG(r10), ARCH_REG(r11),
+		ARCH_REG(r12), ARCH_REG(r13), ARCH_REG(r14), ARCH_REG(r15),
+	},
 	.saved_count = 6,
 	.saved = { ARCH_REG(rbx), ARCH_REG(rbp), ARCH_REG(r12), ARCH_REG(r13), ARCH_REG(r14), ARCH_REG(r15) },
 };

@@ -162,8 +162,8 @@ attach_kprobe_pmu(void)
 	return error ? error : (int)text_number(&p);
 }
 
-int
-attach_kprobe(int pmu, const char *function, int cpu)
+static int
+open_kprobe(int pmu, uint64_t function, uint64_t address, int cpu)
 {
 	struct perf_event_attr attr;
 	long fd;
@@ -172,9 +172,22 @@ attach_kprobe(int pmu, const char *function, int cpu)
 	attr.type = (uint32_t)pmu;
 	attr.size = sizeof(attr);
 	attr.disabled = 1;
-	attr.config1 = POINTER(function); /* kprobe_func, 4.17 on */
+	attr.config1 = function; /* kprobe_func, 4.17 on */
+	attr.config2 = address;  /* kprobe_addr when that is NULL, else an offset */
 	fd = syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 	return fd < 0 ? -errno : (int)fd;
+}
+
+int
+attach_kprobe(int pmu, const char *function, int cpu)
+{
+	return open_kprobe(pmu, POINTER(function), 0, cpu);
+}
+
+int
+attach_kprobe_at(int pmu, uint64_t address, int cpu)
+{
+	return open_kprobe(pmu, 0, address, cpu);
 }
 
 int

@@ -44,6 +44,10 @@ int attach_raw_tracepoint(int program, const char *name);
 
 /* A kprobe that is off, at the entry of a function. pmu: from attach_kprobe_pmu(). */
 int attach_kprobe(int pmu, const char *function, int cpu);
+
+/* The same at an address. */
+int attach_kprobe_at(int pmu, uint64_t address, int cpu);
+
 int attach_kprobe_pmu(void);
 int attach_bind(int event, int program);
 int attach_enable(int event);

@@ -81,6 +81,10 @@ tell_one_probe(const struct tracer *t, int fd, unsigned i)
 	if (p->attached && probe->kind == PROBE_TRACEPOINT)
 		line(fd, OK, "probe", "%s: %u arguments, %u instructions", probe->label, p->arguments,
 		     p->count);
+	else if (p->attached && probe->kind == PROBE_SITES)
+		line(fd, t->inlined.unclear ? NOTE : OK, "probe", "%s: %u sites, %u not understood and "
+		     "not probed, %u instructions", probe->label, t->inlined.count, t->inlined.unclear,
+		     p->count);
 	else if (p->attached)
 		line(fd, OK, "probe", "%s: %u instructions", probe->label, p->count);
 	else if (p->wanted && p->step != STEP_PMU)
@@ -103,7 +107,7 @@ any_kprobe(const struct tracer *t)
 	bool any = false;
 
 	for (unsigned i = 0; i < PROBES; i++)
-		any |= t->probe[i].attached && probe_get(i)->kind == PROBE_KPROBE;
+		any |= t->probe[i].attached && probe_get(i)->kind != PROBE_TRACEPOINT;
 	return any;
 }
 
@@ -112,12 +116,13 @@ any_kprobe(const struct tracer *t)
  * neither kfree_skb() nor the tracepoint sees; a compiler that inlined it has
  * left nothing to probe.
  */
-static void
-tell_coverage(const struct tracer *t, int fd)
+void
+check_coverage(const struct tracer *t, int fd, bool all)
 {
 	unsigned notes = 0;
 
-	if (t->version < KERNEL_VERSION(5, 18, 0) && !attached(t, "tcp_drop") && ++notes)
+	if (t->version < KERNEL_VERSION(5, 18, 0) && !attached(t, "tcp_drop") && !attached(t, "inlined")
+	    && ++notes)
 		line(fd, NOTE, "coverage", "tcp_drop() cannot be probed here (the compiler inlined it): "
 		     "segments it drops (old data, outside the window, invalid ACK, ...) are not seen");
 	if (!attached(t, "tracepoint") && ++notes)
@@ -125,7 +130,7 @@ tell_coverage(const struct tracer *t, int fd)
 		     "deferred to softirq are not seen");
 	if (!any_kprobe(t) && t->version < KERNEL_VERSION(6, 11, 0) && ++notes)
 		line(fd, NOTE, "coverage", "without kprobes, the socket of a received packet is not known");
-	if (!notes)
+	if (!notes && all)
 		line(fd, OK, "coverage", "every drop of a TCP packet that the kernel makes known");
 }
 
@@ -138,7 +143,7 @@ tell_probes(const struct tracer *t, int fd)
 		line(fd, OK, "kprobes", "perf PMU %d", t->pmu);
 	for (unsigned i = 0; i < PROBES; i++)
 		tell_one_probe(t, fd, i);
-	tell_coverage(t, fd);
+	check_coverage(t, fd, true);
 }
 
 static void
@@ -186,18 +191,17 @@ tell_offsets(const struct tracer *t, int fd)
 }
 
 static void
-tell_names(const struct tracer *t, int fd)
+tell_names(struct tracer *t, int fd)
 {
-	static struct kallsyms symbols;
-	int error = kallsyms_read(&symbols, "/proc/kallsyms");
+	const struct kallsyms *symbols = tracer_symbols(t);
+	int error = t->symbols_error;
 
-	if (error)
+	if (!symbols)
 		line(fd, NOTE, "symbols", "/proc/kallsyms: %s: stacks are shown as addresses",
 		     error == -EPERM ? "addresses are hidden, set the sysctl kernel.kptr_restrict to 0 or 1 "
 		     "and have CAP_SYSLOG" : text_error(-error));
 	else
-		line(fd, OK, "symbols", "%u functions in /proc/kallsyms", symbols.count);
-	kallsyms_free(&symbols);
+		line(fd, OK, "symbols", "%u functions in /proc/kallsyms", symbols->count);
 	line(fd, t->has_names ? OK : NOTE, "reasons", "%s", t->names_from);
 }
 

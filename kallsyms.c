@@ -627,6 +627,18 @@ kallsyms_find(const struct kallsyms *ks, uint64_t address, struct frame *out)
 	return true;
 }
 
+bool
+kallsyms_function(const struct kallsyms *ks, const char *name, uint64_t *start, uint64_t *end)
+{
+	for (uint32_t i = 0; i < ks->count; i++)
+		if (!strcmp(ks->text + (ks->names[i] & NAME_AT), name)) {
+			*start = address_at(ks, i);
+			*end = i + 1 < ks->count ? address_at(ks, i + 1) : *start;
+			return true;
+		}
+	return false;
+}
+
 void
 kallsyms_free(struct kallsyms *ks)
 {

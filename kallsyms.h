@@ -53,6 +53,10 @@ int kallsyms_finish(struct kallsyms *ks);
  * too far away to be believed. */
 bool kallsyms_find(const struct kallsyms *ks, uint64_t address, struct frame *out);
 
+/* Where a function begins, and where the next one does; false when it has no
+ * symbol. Looks at every symbol. */
+bool kallsyms_function(const struct kallsyms *ks, const char *name, uint64_t *start, uint64_t *end);
+
 void kallsyms_free(struct kallsyms *ks);
 
 #endif

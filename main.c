@@ -45,11 +45,10 @@ struct output {
 struct run {
 	const struct options *options;
 	struct format_style   style;
-	struct kallsyms       symbols;
-	int                   symbols_error;
-	bool                  symbols_loaded;
+	bool                  told_no_symbols;
 	uint64_t              start;    /* CLOCK_MONOTONIC */
 	uint64_t              to_wall;  /* CLOCK_REALTIME less CLOCK_MONOTONIC */
+	uint64_t              before;   /* drops that matched while the probes were being armed */
 	uint64_t              shown;
 	uint64_t              lost;
 	bool                  ended;    /* the count is reached */
@@ -104,29 +103,25 @@ make_room(void)
 
 /* ---- one drop ---- */
 
-/* Symbols are read when the first stack is to be shown, and not before. */
 static void
-load_symbols(struct run *run)
+say_no_symbols(void)
 {
-	char line[160];
-
-	run->symbols_loaded = true;
-	run->symbols_error = kallsyms_read(&run->symbols, "/proc/kallsyms");
-	if (!run->symbols_error)
-		return;
-	text_format(line, sizeof(line), "no symbols, addresses are shown: /proc/kallsyms: %s",
-	         run->symbols_error == -EPERM ? "addresses are hidden (sysctl kernel.kptr_restrict, "
-	         "CAP_SYSLOG)" : text_error(-run->symbols_error));
-	say(line);
+	text_write(STDERR_FILENO, "tcpdrop: no symbols, addresses are shown: /proc/kallsyms: %s\n",
+	           tracer.symbols_error == -EPERM ? "addresses are hidden (sysctl "
+	           "kernel.kptr_restrict, CAP_SYSLOG)" : text_error(-tracer.symbols_error));
 }
 
+/* Symbols are read when the first stack is to be shown, and not before. */
 static void
 name_frame(struct run *run, struct frame *f)
 {
-	if (!run->symbols_loaded)
-		load_symbols(run);
-	if (!run->symbols_error && f->address)
-		kallsyms_find(&run->symbols, f->address, f);
+	const struct kallsyms *symbols = tracer_symbols(&tracer);
+
+	if (symbols && f->address)
+		kallsyms_find(symbols, f->address, f);
+	else if (!symbols && !run->told_no_symbols)
+		say_no_symbols();
+	run->told_no_symbols |= !symbols;
 }
 
 /* Adds the words to what the record says. */
@@ -158,6 +153,8 @@ tell_lost(struct run *run, uint64_t time, uint64_t count)
 static void
 show_sample(struct run *run, const struct sample *s)
 {
+	if (s->time < run->start)
+		return;
 	if (s->lost) {
 		tell_lost(run, s->time + run->to_wall, s->lost);
 	} else if (decode_drop(s, &drop)) {
@@ -263,7 +260,7 @@ finish(struct run *run)
 	tracer_stop(&tracer);
 	while (!run->ended && !out.error && drain(run))
 		;
-	seen = tracer_matched(&tracer);
+	seen = tracer_matched(&tracer) - run->before;
 	if (run->ended || out.error || seen < run->shown + run->lost)
 		return run->shown + run->lost;
 	/* perf tells of a loss with the next event that finds room: there may be none */
@@ -306,6 +303,23 @@ warn(void)
 	}
 }
 
+static void
+tell_start(void)
+{
+	char probes[160] = "";
+	size_t used = 0;
+
+	for (unsigned i = 0; i < PROBES && used < sizeof(probes); i++)
+		if (tracer.probe[i].attached)
+			used += (size_t)text_format(probes + used, sizeof(probes) - used, "%s%s",
+			                            used ? ", " : "", probe_get(i)->label);
+	if (tracer.options->verbose)
+		check_describe(&tracer, STDERR_FILENO);
+	else
+		check_coverage(&tracer, STDERR_FILENO, false);
+	text_write(STDERR_FILENO, "tcpdrop: tracing TCP drops with %s; Ctrl-C ends\n", probes);
+}
+
 static int
 trace(const struct options *o)
 {
@@ -326,9 +340,9 @@ trace(const struct options *o)
 		return tracer.usage ? 2 : 1;
 	}
 	warn();
-	if (o->verbose)
-		check_describe(&tracer, STDERR_FILENO);
 	run.start = nanoseconds(CLOCK_MONOTONIC);
+	run.before = tracer_matched(&tracer);
+	tell_start();
 	run.to_wall = nanoseconds(CLOCK_REALTIME) - run.start;
 	if (!o->json)
 		out.used += format_header(out.buf, sizeof(out.buf), &run.style);
@@ -336,7 +350,6 @@ trace(const struct options *o)
 	loop(&run, signals);
 	tell_end(&run, finish(&run));
 	tracer_close(&tracer);
-	kallsyms_free(&run.symbols);
 	if (out.error && out.error != -EPIPE)
 		text_write(STDERR_FILENO, "tcpdrop: write: %s\n", text_error(-out.error));
 	return out.error ? 1 : 0;

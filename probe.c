@@ -17,6 +17,10 @@ static const struct probe probes[PROBES] = {
 		.kind = PROBE_KPROBE, .sk = 1, .skb = 2,
 		.since = "4.4 to 5.17, where the compiler did not inline it",
 	}, {
+		.name = "inlined", .label = "kprobe:tcp_drop(inlined)", .symbol = "__kfree_skb",
+		.kind = PROBE_SITES, .skb = 1,
+		.since = "4.4 to 5.17, where the compiler inlined tcp_drop()",
+	}, {
 		.name = "sk_skb_reason_drop", .label = "kprobe:sk_skb_reason_drop",
 		.symbol = "sk_skb_reason_drop",
 		.kind = PROBE_KPROBE, .sk = 1, .skb = 2, .reason = 3, .shared = true, .instead = true,

@@ -11,10 +11,11 @@
 
 enum probe_kind {
 	PROBE_KPROBE,     /* entry of a function, sees the registers */
+	PROBE_SITES,      /* kprobes at the calls of a function, where inlined.c finds them */
 	PROBE_TRACEPOINT, /* raw tracepoint */
 };
 
-enum { PROBES = 5, PROBE_ALL = (1 << PROBES) - 1 };
+enum { PROBES = 6, PROBE_ALL = (1 << PROBES) - 1 };
 
 /* Arguments are counted from 1; 0 means the probe does not give that one. */
 struct probe {

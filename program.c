@@ -208,7 +208,10 @@ set_known(struct builder *b, int bits)
 static void
 load_argument(struct builder *b, int dst, unsigned number)
 {
-	int at = b->p->probe->kind == PROBE_KPROBE ? arch.argument[number - 1] : 8 * ((int)number - 1);
+	const struct program *p = b->p;
+	int at = p->probe->kind == PROBE_KPROBE ? arch.argument[number - 1]
+	       : p->probe->kind == PROBE_SITES ? arch.general[p->arguments & 15]
+	       : 8 * ((int)number - 1);
 
 	EMIT_VALUES(b, LOAD(BPF_DW, dst, R6, at));
 }
@@ -217,7 +220,7 @@ load_argument(struct builder *b, int dst, unsigned number)
 static bool
 given(const struct builder *b, unsigned number)
 {
-	return number && (b->p->probe->kind == PROBE_KPROBE || number <= b->p->arguments);
+	return number && (b->p->probe->kind != PROBE_TRACEPOINT || number <= b->p->arguments);
 }
 
 static void
@@ -236,7 +239,7 @@ find_buffer(struct builder *b)
 	EMIT(b, "r7 = skb", MOV(R6, R1));
 	load_argument(b, R7, probe->skb);
 	EMIT(b, NULL, JEQI(R7, 0, DONE));
-	if (probe->kind == PROBE_KPROBE && probe->reason && b->p->has_consumed) {
+	if (probe->kind != PROBE_TRACEPOINT && probe->reason && b->p->has_consumed) {
 		bpf_asm_title(b->a, "if (reason == SKB_CONSUMED) return");
 		load_reason(b, R1);
 		EMIT_VALUES(b, JEQI(R1, (int)b->p->consumed, DONE));
@@ -442,7 +445,7 @@ skip_reported(struct builder *b)
 static void
 mark_reported(struct builder *b)
 {
-	if (b->p->probe->kind != PROBE_KPROBE || !b->p->probe->shared || b->p->maps.marks < 0)
+	if (!b->p->probe->shared || b->p->maps.marks < 0)
 		return;
 	EMIT(b, "remember that this skb is dealt with",
 	     STOREI(BPF_W, FP, SLOT(word), 1),
@@ -607,7 +610,7 @@ static void
 socket_from_registers(struct builder *b)
 {
 	EMIT(b, NULL, LABEL(FROM_REGISTERS));
-	if (b->p->probe->kind != PROBE_KPROBE) {
+	if (b->p->probe->kind == PROBE_TRACEPOINT) {
 		EMIT(b, NULL, GOTO(NO_SOCKET));
 		return;
 	}
@@ -774,6 +777,9 @@ read_place(struct builder *b)
 	if (probe->location) {
 		load_argument(b, R3, probe->location);
 		EMIT(b, NULL, STORE(BPF_DW, FP, SLOT(event.location), R3));
+	} else if (probe->kind == PROBE_SITES) {
+		EMIT_VALUES(b, LOAD(BPF_DW, R3, R6, arch.instruction_pointer),
+		            STORE(BPF_DW, FP, SLOT(event.location), R3));
 	} else {
 		EMIT_VALUES(b, LOAD(BPF_DW, R3, R6, arch.stack_pointer));
 		read_memory(b, SLOT(event.location), 8, R3, 0, -1);

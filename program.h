@@ -42,7 +42,7 @@ struct program_counters {
 struct program {
 	const struct probe          *probe;
 	uint8_t                      index;     /* goes into event.probe */
-	uint8_t                      arguments; /* how many the tracepoint has */
+	uint8_t                      arguments; /* how many the tracepoint has; of sites: skb's register */
 	int32_t                      read;      /* BPF_FUNC_probe_read_kernel (5.5 on) or _probe_read */
 	bool                         has_consumed;
 	uint32_t                     consumed;  /* SKB_CONSUMED of the running kernel: no drop */

@@ -13,6 +13,7 @@
 #include "advice.h"
 #include "attach.h"
 #include "bpf_insns.h"
+#include "kcore.h"
 #include "kernel.h"
 #include "memory.h"
 #include "options.h"
@@ -21,6 +22,7 @@
 #include "tracer.h"
 
 enum {
+	TEXT_MAX       = 512 * 1024, /* tcp_input.c is about 64 KiB */
 	MARKS          = 1024, /* buffers between a kprobe and the tracepoint within: a few a CPU */
 	MEMBARRIER_ALL = 1,    /* MEMBARRIER_CMD_GLOBAL, <linux/membarrier.h>, 4.3 on */
 };
@@ -52,6 +54,22 @@ load(struct tracer *t, uint32_t type)
 	t->log[0] = '\0';
 	fd = attach_load(&p);
 	return fd;
+}
+
+static void
+raise_limit(int resource)
+{
+	struct rlimit limit;
+
+	/* the bare system call: libc's would first stop all threads, of which there is one */
+	if (syscall(SYS_prlimit64, 0, resource, NULL, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	syscall(SYS_prlimit64, 0, resource, &limit, NULL);
+	/* before 5.11 maps and programs are counted as locked memory */
+	limit.rlim_cur = limit.rlim_max = RLIM_INFINITY;
+	if (resource == RLIMIT_MEMLOCK)
+		syscall(SYS_prlimit64, 0, resource, &limit, NULL);
 }
 
 /* ---- learn ---- */
@@ -151,8 +169,14 @@ tracer_learn(struct tracer *t, const struct options *o)
 	t->maps = (struct program_maps){ -1, -1, -1, -1, -1 };
 	for (unsigned i = 0; i < PROBES; i++)
 		t->probe[i].program = t->probe[i].event = -1;
+	for (unsigned i = 0; i < INLINED_MAX; i++)
+		t->site[i] = -1;
+	for (unsigned i = 0; i < 16; i++)
+		t->site_program[i] = -1;
 	offsets_table(&t->offsets, t->version);
 	if (!o->dump) {
+		raise_limit(RLIMIT_NOFILE);
+		raise_limit(RLIMIT_MEMLOCK);
 		ask_offsets(t);
 		ask_netns(t);
 		learn_reasons(t);
@@ -166,22 +190,6 @@ tracer_learn(struct tracer *t, const struct options *o)
 }
 
 /* ---- open ---- */
-
-static void
-raise_limit(int resource)
-{
-	struct rlimit limit;
-
-	/* the bare system call: libc's would first stop all threads, of which there is one */
-	if (syscall(SYS_prlimit64, 0, resource, NULL, &limit))
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	syscall(SYS_prlimit64, 0, resource, &limit, NULL);
-	/* before 5.11 maps and programs are counted as locked memory */
-	limit.rlim_cur = limit.rlim_max = RLIM_INFINITY;
-	if (resource == RLIMIT_MEMLOCK)
-		syscall(SYS_prlimit64, 0, resource, &limit, NULL);
-}
 
 struct fds {
 	int rings, bells;
@@ -279,6 +287,99 @@ open_kprobe(struct tracer *t, unsigned i)
 	return p->event < 0 ? p->event : 0;
 }
 
+const struct kallsyms *
+tracer_symbols(struct tracer *t)
+{
+	if (!t->symbols_read)
+		t->symbols_error = kallsyms_read(&t->symbols, "/proc/kallsyms");
+	t->symbols_read = true;
+	return t->symbols_error ? NULL : &t->symbols;
+}
+
+/* The text of net/ipv4/tcp_input.c, which is one piece: from its lowest known function to its highest. */
+static int
+find_text(const struct kallsyms *symbols, uint64_t *start, uint64_t *end)
+{
+	static const char *const functions[] = {
+		"tcp_rcv_established", "tcp_rcv_state_process", "tcp_validate_incoming", "tcp_ack",
+		"tcp_data_queue", "tcp_data_queue_ofo", "tcp_prune_ofo_queue", "tcp_prune_queue",
+		"tcp_try_rmem_schedule", "tcp_conn_request", "tcp_enter_loss", "tcp_finish_connect",
+	};
+
+	*start = UINT64_MAX;
+	*end = 0;
+	for (unsigned i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
+		uint64_t from, to;
+
+		if (!kallsyms_function(symbols, functions[i], &from, &to))
+			continue;
+		*start = from < *start ? from : *start;
+		*end = to > *end ? to : *end;
+	}
+	return *start < *end && *end - *start <= TEXT_MAX ? 0 : -ENOENT;
+}
+
+static int
+find_sites(struct tracer *t, const char *target)
+{
+	const struct kallsyms *symbols = tracer_symbols(t);
+	uint64_t start, end, to, next;
+	uint8_t *text;
+	int error;
+
+	if (!symbols)
+		return t->symbols_error;
+	if (!kallsyms_function(symbols, target, &to, &next) || find_text(symbols, &start, &end))
+		return -ENOENT;
+	text = memory_resize(NULL, end - start);
+	if (!text)
+		return -ENOMEM;
+	error = kcore_read(start, text, end - start);
+	if (!error)
+		inlined_scan(&t->inlined, text, end - start, start, to);
+	inlined_finish(&t->inlined);
+	memory_free(text);
+	return error ? error : t->inlined.count ? 0 : -ENOENT;
+}
+
+static int
+open_sites(struct tracer *t, unsigned i)
+{
+	struct tracer_probe *p = &t->probe[i];
+	int error;
+
+	p->step = STEP_PMU;
+	if (t->pmu < 0)
+		return t->pmu;
+	p->step = STEP_SITES;
+	error = find_sites(t, probe_get(i)->symbol);
+	for (unsigned n = 0; n < t->inlined.count && !error; n++) {
+		p->step = STEP_KPROBE;
+		t->site[n] = attach_kprobe_at(t->pmu, t->inlined.site[n].address, (int)t->rings.first);
+		error = t->site[n] < 0 ? t->site[n] : 0;
+	}
+	return error;
+}
+
+static int
+bind_sites(struct tracer *t, unsigned i)
+{
+	int *program = t->site_program, error = 0;
+
+	for (unsigned n = 0; n < t->inlined.count && !error; n++) {
+		uint8_t skb = (uint8_t)t->inlined.site[n].skb & 15;
+
+		if (program[skb] < 0) {
+			error = load_probe(t, i, BPF_PROG_TYPE_KPROBE, skb);
+			program[skb] = t->probe[i].program;
+			t->probe[i].program = -1;
+		}
+		if (!error)
+			error = attach_bind(t->site[n], program[skb]);
+	}
+	return error;
+}
+
 static int
 load_kprobe(struct tracer *t, unsigned i)
 {
@@ -291,9 +392,22 @@ load_kprobe(struct tracer *t, unsigned i)
 	return attach_bind(p->event, p->program);
 }
 
+/* The kprobes; their programs are kept until the end, for tracer_missed(). */
 static void
-close_probe(struct tracer_probe *p)
+close_sites(struct tracer *t)
 {
+	for (unsigned i = 0; i < INLINED_MAX; i++) {
+		if (t->site[i] >= 0)
+			close(t->site[i]);
+		t->site[i] = -1;
+	}
+}
+
+static void
+close_probe(struct tracer *t, struct tracer_probe *p)
+{
+	if (probe_get((unsigned)(p - t->probe))->kind == PROBE_SITES)
+		close_sites(t);
 	if (p->event >= 0)
 		close(p->event);
 	if (p->program >= 0)
@@ -303,11 +417,11 @@ close_probe(struct tracer_probe *p)
 }
 
 static void
-note(struct tracer_probe *p, int error)
+note(struct tracer *t, struct tracer_probe *p, int error)
 {
 	p->error = error;
 	if (error)
-		close_probe(p);
+		close_probe(t, p);
 	else
 		p->attached = true;
 }
@@ -326,7 +440,7 @@ each_probe(struct tracer *t, unsigned set, enum probe_kind kind,
 		if (!(set >> i & 1) || probe->kind != kind || (probe->instead && shared && !all))
 			continue;
 		p->wanted = true;
-		note(p, step(t, i));
+		note(t, p, step(t, i));
 		shared |= p->attached && probe->shared;
 	}
 	return shared;
@@ -340,6 +454,20 @@ any_attached(const struct tracer *t)
 	for (unsigned i = 0; i < PROBES; i++)
 		any |= t->probe[i].attached;
 	return any;
+}
+
+/* From 6.11 on the socket comes along with every drop, and tcp_drop() is no more. */
+static bool
+needs_sites(const struct tracer *t)
+{
+	for (unsigned i = 0; i < PROBES; i++) {
+		const char *name = probe_get(i)->name;
+
+		if (t->probe[i].attached
+		    && (!strcmp(name, "tcp_drop") || !strcmp(name, "sk_skb_reason_drop")))
+			return t->options->probe;
+	}
+	return true;
 }
 
 /*
@@ -356,6 +484,8 @@ open_probes(struct tracer *t, unsigned set)
 	t->pmu = attach_kprobe_pmu();
 	if (!each_probe(t, set, PROBE_KPROBE, open_kprobe))
 		t->maps.marks = -1;
+	if (needs_sites(t))
+		each_probe(t, set, PROBE_SITES, open_sites);
 	each_probe(t, set, PROBE_TRACEPOINT, open_tracepoint);
 	for (unsigned i = 0; i < PROBES; i++)
 		tracepoint |= t->probe[i].attached && probe_get(i)->kind == PROBE_TRACEPOINT;
@@ -363,7 +493,9 @@ open_probes(struct tracer *t, unsigned set)
 		t->maps.marks = -1;
 	for (unsigned i = 0; i < PROBES; i++)
 		if (t->probe[i].attached && probe_get(i)->kind == PROBE_KPROBE)
-			note(&t->probe[i], load_kprobe(t, i));
+			note(t, &t->probe[i], load_kprobe(t, i));
+		else if (t->probe[i].attached && probe_get(i)->kind == PROBE_SITES)
+			note(t, &t->probe[i], bind_sites(t, i));
 	t->maps.marks = marks;
 	return any_attached(t) ? 0 : -1;
 }
@@ -400,8 +532,6 @@ tracer_open(struct tracer *t)
 		         "give it with --offsets %s=BYTES", offsets_name(missing), offsets_name(missing));
 		return -1;
 	}
-	raise_limit(RLIMIT_NOFILE);
-	raise_limit(RLIMIT_MEMLOCK);
 	error = rings_open(&t->rings, o->buffer_kib ? o->buffer_kib : DEFAULT_KIB, !o->quiet);
 	if (error)
 		return fail(t, STEP_RING, error);
@@ -449,6 +579,12 @@ tracer_start(struct tracer *t)
 		if (error)
 			return fail(t, STEP_KPROBE, error);
 	}
+	for (unsigned i = 0; i < INLINED_MAX && t->site[i] >= 0; i++) {
+		int error = attach_enable(t->site[i]);
+
+		if (error)
+			return fail(t, STEP_KPROBE, error);
+	}
 	return 0;
 }
 
@@ -468,6 +604,7 @@ tracer_arm(struct tracer *t)
 void
 tracer_stop(struct tracer *t)
 {
+	close_sites(t);
 	for (unsigned i = 0; i < PROBES; i++)
 		if (t->probe[i].event >= 0)
 			close(t->probe[i].event);
@@ -498,6 +635,9 @@ tracer_missed(const struct tracer *t)
 	for (unsigned i = 0; i < PROBES; i++)
 		if (t->probe[i].program >= 0)
 			sum += attach_missed(t->probe[i].program);
+	for (unsigned i = 0; i < 16; i++)
+		if (t->site_program[i] >= 0)
+			sum += attach_missed(t->site_program[i]);
 	return sum;
 }
 
@@ -507,8 +647,12 @@ tracer_close(struct tracer *t)
 	int maps[] = { t->maps.counters, t->maps.rings, t->maps.bells, t->maps.armed, t->maps.marks };
 
 	for (unsigned i = 0; i < PROBES; i++)
-		close_probe(&t->probe[i]);
+		close_probe(t, &t->probe[i]);
+	kallsyms_free(&t->symbols);
 	rings_close(&t->rings);
+	for (unsigned i = 0; i < 16; i++)
+		if (t->site_program[i] >= 0)
+			close(t->site_program[i]);
 	for (unsigned i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
 		if (maps[i] >= 0)
 			close(maps[i]);

@@ -9,6 +9,8 @@
 
 #include "advice.h"
 #include "bpf_asm.h"
+#include "inlined.h"
+#include "kallsyms.h"
 #include "names.h"
 #include "offsets.h"
 #include "probe.h"
@@ -47,6 +49,12 @@ struct tracer {
 	unsigned              set;       /* probes to try, a bit each */
 	int32_t               read;      /* the helper that reads memory */
 	int                   pmu;       /* kprobe PMU, or -errno */
+	struct kallsyms       symbols;
+	int                   symbols_error; /* -errno of reading them */
+	bool                  symbols_read;
+	struct inlined        inlined;   /* sites of tcp_drop() in the kernel's text */
+	int                   site[INLINED_MAX]; /* the kprobes there, -1: none */
+	int                   site_program[16];  /* by the register that holds the packet, -1: none */
 	struct rings          rings;
 	struct program_maps   maps;
 	struct tracer_probe   probe[PROBES];
@@ -79,6 +87,9 @@ int tracer_test_ring(struct tracer *);
 
 /* Has the reader nothing to do but wait? Then the next event wakes it. */
 void tracer_arm(struct tracer *);
+
+/* Reads /proc/kallsyms when first asked. NULL, and symbols_error says why, when it cannot. */
+const struct kallsyms *tracer_symbols(struct tracer *);
 
 /* Builds the program of a probe into text, as it would be loaded. 0 or -errno. */
 int tracer_build(struct tracer *, unsigned probe, uint8_t arguments);

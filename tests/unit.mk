@@ -10,7 +10,7 @@ BUILD   = tests/build
 UNITS   = $(patsubst tests/%.c,$(BUILD)/%,$(sort $(wildcard tests/test_*.c)))
 PURE    = kallsyms names decode format options offsets bpf_asm program probe behaviour
 TESTED  = $(patsubst %,$(BUILD)/%,$(filter-out main.o,$(OBJECTS)))
-HELPERS = $(BUILD)/bpf_run.o
+HELPERS = $(BUILD)/bpf_run.o $(BUILD)/world.o
 READBACK = $(BUILD)/readback
 
 SANITIZED = $(patsubst %,$(BUILD)/san/test_%,$(filter $(patsubst $(BUILD)/test_%,%,$(UNITS)),$(PURE)))
@@ -36,7 +36,7 @@ $(BUILD)/san/%.o: %.c | $(BUILD)
 $(BUILD)/san/%.o: tests/%.c | $(BUILD)
 	$(call say,CC)clang $(SAN_CFLAGS) -c -o $@ $<
 
-$(BUILD)/san/%: $(BUILD)/san/%.o $(BUILD)/san/bpf_run.o $(SAN_TESTED)
+$(BUILD)/san/%: $(BUILD)/san/%.o $(HELPERS:$(BUILD)/%=$(BUILD)/san/%) $(SAN_TESTED)
 	$(call say,LINK)clang -fsanitize=address,undefined -o $@ $^
 
 $(BUILD):
@@ -44,5 +44,12 @@ $(BUILD):
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/san/*.d)
 
-.PHONY: units sanitized
+# For tests/check_structure and tests/check_build.
+flags:
+	@echo '$(CC) $(ALL_CFLAGS)'
+objects:
+	@echo $(OBJECTS)
+tested: $(TESTED)
+
+.PHONY: units sanitized flags objects tested
 .SECONDARY:

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tcp_drop() is sk_drops_add(sk, skb), then __kfree_skb(skb):
+ *
+ *   f0 01 85 a8 00 00 00    lock add %eax,0xa8(%rbp)     sk->sk_drops
+ *   4c 89 e7                mov %r12,%rdi                skb
+ *   e8 rel32                call __kfree_skb             or e9, a jump
+ *
+ * (Linux 5.10, gcc 10.) Other additions to sk_drops are increments, other calls
+ * of __kfree_skb() have no locked add before them. The call itself may be shared
+ * with code that frees a packet which is no drop (as in tcp_data_queue()): the
+ * place to probe is the addition.
+ */
+#include <string.h>
+
+#include "inlined.h"
+
+enum {
+	REACH = 40, /* bytes between the add and the call; 3 to 20 were seen */
+	CALL  = 5,  /* length of call and jmp rel32 */
+};
+
+static int32_t
+read32(const uint8_t *p)
+{
+	int32_t value;
+
+	memcpy(&value, p, sizeof(value));
+	return value;
+}
+
+/*
+ * lock add %r32,disp(%r64), or lock xadd: Intel SDM, volume 2. Returns its
+ * length and the displacement; 0 when p is something else. p has 16 bytes.
+ */
+static size_t
+locked_add(const uint8_t *p, int32_t *displacement)
+{
+	const uint8_t *start = p;
+	uint8_t mode, base;
+
+	if (*p++ != 0xf0)
+		return 0;
+	if ((*p & 0xf8) == 0x40) /* REX without W: 32 bits */
+		p++;
+	if (p[0] == 0x0f && p[1] == 0xc1)
+		p += 2;
+	else if (*p++ != 0x01)
+		return 0;
+	mode = *p >> 6;
+	base = *p++ & 7;
+	if (base == 4 && (*p++ & 0x38) != 0x20) /* a SIB byte with an index */
+		return 0;
+	if (mode == 1)
+		*displacement = (int8_t)*p++;
+	else if (mode == 2)
+		*displacement = read32(p), p += 4;
+	else
+		return 0;
+	return (size_t)(p - start);
+}
+
+/* The place of the call or jump to target, at offset or within reach of it; n: none. */
+static size_t
+find_call(const uint8_t *text, size_t n, size_t offset, uint64_t address, uint64_t target)
+{
+	for (size_t i = offset; i < offset + REACH && i + CALL <= n; i++) {
+		uint64_t to = address + i + CALL + (uint64_t)(int64_t)read32(text + i + 1);
+
+		if ((text[i] == 0xe8 || text[i] == 0xe9) && to == target)
+			return i;
+	}
+	return n;
+}
+
+/* The register that is moved to rdi, the first argument, last before the call; -1: none is. */
+static int8_t
+find_argument(const uint8_t *p, const uint8_t *call)
+{
+	int reg = -1;
+
+	for (; p + 3 <= call; p++) {
+		if ((p[0] == 0x48 || p[0] == 0x4c) && p[1] == 0x89 && (p[2] & 0xc7) == 0xc7)
+			reg = (p[2] >> 3 & 7) | (p[0] == 0x4c ? 8 : 0);
+		else if ((p[0] == 0x48 || p[0] == 0x49) && p[1] == 0x8b && (p[2] & 0xf8) == 0xf8)
+			reg = (p[2] & 7) | (p[0] == 0x49 ? 8 : 0);
+	}
+	return (int8_t)reg;
+}
+
+void
+inlined_scan(struct inlined *found, const uint8_t *text, size_t n, uint64_t address,
+             uint64_t target)
+{
+	for (size_t i = 0; i + 16 <= n; i++) {
+		int32_t displacement;
+		size_t length = locked_add(text + i, &displacement);
+		size_t call = length ? find_call(text, n, i + length, address, target) : n;
+
+		if (length && found->count < INLINED_MAX)
+			found->site[found->count++] = (struct inlined_site){
+				.address = address + i, .sk_drops = displacement,
+				.skb = call < n ? find_argument(text + i + length, text + call) : -1,
+			};
+	}
+}
+
+static unsigned
+count_sites(const struct inlined *found, int32_t displacement)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < found->count; i++)
+		count += found->site[i].skb >= 0 && found->site[i].sk_drops == displacement;
+	return count;
+}
+
+void
+inlined_finish(struct inlined *found)
+{
+	unsigned most = 0, kept = 0;
+
+	for (unsigned i = 0; i < found->count; i++) {
+		unsigned count = count_sites(found, found->site[i].sk_drops);
+
+		if (count > most)
+			found->sk_drops = found->site[i].sk_drops;
+		most = count > most ? count : most;
+	}
+	for (unsigned i = 0; i < found->count; i++) {
+		struct inlined_site site = found->site[i];
+
+		if (site.skb >= 0 && most && (site.sk_drops == found->sk_drops || !site.sk_drops))
+			found->site[kept++] = site;
+		else if (most && site.sk_drops == found->sk_drops)
+			found->unclear++;
+	}
+	found->count = kept;
+}

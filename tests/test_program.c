@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The text of the programs: as listed in tests/golden, within the limits of the
+ * oldest verifier for every kernel, probe and filter, and accepted by the one
+ * that is running. What they do is in test_behaviour.c. With the name of a
+ * golden file it prints what that file should be.
+ */
+#include <linux/bpf.h>
+#include <linux/version.h>
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "../attach.h"
+#include "../bpf_asm.h"
+#include "../kernel.h"
+#include "../offsets.h"
+#include "../probe.h"
+#include "../program.h"
+#include "tap.h"
+
+static struct bpf_asm code;
+static struct offsets offsets;
+
+static const struct program_maps numbered = {
+	.counters = 0, .rings = 1, .bells = 2, .armed = 3, .marks = 4,
+};
+
+static const uint32_t versions[] = {
+	KERNEL_VERSION(4, 4, 178), KERNEL_VERSION(4, 9, 229), KERNEL_VERSION(4, 19, 108),
+	KERNEL_VERSION(5, 4, 273), KERNEL_VERSION(5, 10, 255), KERNEL_VERSION(5, 15, 135),
+	KERNEL_VERSION(6, 1, 192), KERNEL_VERSION(6, 6, 87), KERNEL_VERSION(6, 12, 117),
+	KERNEL_VERSION(6, 18, 15), KERNEL_VERSION(7, 3, 4),
+};
+
+static const struct filter {
+	const char           *name;
+	struct program_filter filter;
+} filters[] = {
+	{ "none",  { 0 } },
+	{ "ipv4",  { .family = 4 } },
+	{ "ipv6",  { .family = 6 } },
+	{ "pid",   { .has_pid = true, .pid = 4294967295 } },
+	{ "pidns", { .has_pid = true, .pid = 17, .pidns_dev = 4, .pidns_ino = 0xf0000afe } },
+	{ "ports", { .port_count = 3, .port = { 443, 80, 65535 } } },
+	{ "all",   { .family = 4, .has_pid = true, .pid = 17, .pidns_dev = 4, .pidns_ino = 1,
+	             .port_count = 64, .port = { 443 } } },
+};
+
+static int
+build(unsigned probe, uint32_t version, uint8_t arguments, const struct program_filter *filter,
+      struct program_maps maps)
+{
+	struct program p = {
+		.probe = probe_get(probe), .index = (uint8_t)probe, .arguments = arguments,
+		.read = version >= KERNEL_VERSION(5, 5, 0) ? BPF_FUNC_probe_read_kernel
+		                                           : BPF_FUNC_probe_read,
+		.has_consumed = version >= KERNEL_VERSION(6, 6, 0), .consumed = 1,
+		.offsets = &offsets, .filter = filter, .maps = maps,
+	};
+
+	offsets_table(&offsets, version);
+	return program_build(&code, &p);
+}
+
+/* ---- golden listings ---- */
+
+static const struct {
+	const char *name;
+	const char *command; /* NULL: the filter of that name on the tracepoint of 6.12 */
+} golden[] = {
+	{ "dump-5.10",    "./tcpdrop --dump=5.10" },
+	{ "dump-6.1",     "./tcpdrop --dump=6.1" },
+	{ "dump-6.12",    "./tcpdrop --dump=6.12" },
+	{ "dump-7.3",     "./tcpdrop --dump=7.3" },
+	{ "filter-ipv4",  NULL },
+	{ "filter-ipv6",  NULL },
+	{ "filter-pid",   NULL },
+	{ "filter-pidns", NULL },
+	{ "filter-ports", NULL },
+};
+
+static void
+list(FILE *to)
+{
+	for (unsigned i = 0, block = 0; i < code.count; i++) {
+		char text[80];
+
+		for (; block < code.blocks && code.block[block].at <= i; block++)
+			fprintf(to, "; %s\n", code.block[block].title);
+		bpf_asm_print(text, sizeof(text), &code.insn[i], i);
+		fprintf(to, "%5u  %s\n", i, text);
+		i += code.insn[i].code == (BPF_LD | BPF_DW | BPF_IMM);
+	}
+}
+
+static FILE *
+list_filter(const char *name)
+{
+	FILE *file = tmpfile();
+
+	for (size_t i = 0; file && i < COUNT(filters); i++) {
+		if (strcmp(filters[i].name, name) != 0)
+			continue;
+		build(PROBES - 1, KERNEL_VERSION(6, 12, 0), 4, &filters[i].filter, numbered);
+		list(file);
+	}
+	if (file)
+		rewind(file);
+	return file;
+}
+
+static FILE *
+made(size_t i)
+{
+	return golden[i].command ? popen(golden[i].command, "r")
+	                         : list_filter(strchr(golden[i].name, '-') + 1);
+}
+
+static bool
+same(FILE *a, FILE *b, unsigned *line)
+{
+	int x, y;
+
+	*line = 1;
+	do {
+		x = getc(a);
+		y = getc(b);
+		*line += x == '\n';
+	} while (x == y && x != EOF);
+	for (int rest = x; rest != EOF;) /* a command must not die of a closed pipe */
+		rest = getc(a);
+	return x == y;
+}
+
+static void
+test_golden(size_t i)
+{
+	char path[64];
+	FILE *want, *got = made(i);
+	unsigned line = 0;
+	int status = 0;
+
+	snprintf(path, sizeof(path), "tests/golden/%s.txt", golden[i].name);
+	want = fopen(path, "r");
+	if (!want)
+		want = fopen("/dev/null", "r");
+	if (!CHECK(got && want && same(got, want, &line), "golden: %s", golden[i].name))
+		printf("# line %u differs; tests/golden/update shows how and takes it over\n", line);
+	if (want)
+		fclose(want);
+	if (got && golden[i].command)
+		status = pclose(got);
+	else if (got)
+		fclose(got);
+	if (golden[i].command)
+		CHECK_INT(status, 0, "golden: %s ends with 0", golden[i].command);
+}
+
+static int
+print_golden(const char *name)
+{
+	for (size_t i = 0; i < COUNT(golden); i++) {
+		FILE *file;
+		int c;
+
+		if (strcmp(golden[i].name, name) != 0)
+			continue;
+		file = made(i);
+		while (file && (c = getc(file)) != EOF)
+			putchar(c);
+		return !file;
+	}
+	for (size_t i = 0; i < COUNT(golden); i++)
+		printf("%s\n", golden[i].name);
+	return 1;
+}
+
+/* ---- limits ---- */
+
+/* Everything that 4.4's verifier knows and 4.9's allows to a tracer. */
+static bool
+allowed(const struct bpf_insn *i)
+{
+	static const int32_t helpers[] = {
+		BPF_FUNC_map_lookup_elem, BPF_FUNC_map_update_elem, BPF_FUNC_map_delete_elem,
+		BPF_FUNC_probe_read, BPF_FUNC_perf_event_output, BPF_FUNC_get_current_comm,
+		BPF_FUNC_get_current_pid_tgid,
+		BPF_FUNC_probe_read_kernel,       /* 5.5 on */
+		BPF_FUNC_get_ns_current_pid_tgid, /* 5.7 on */
+	};
+	uint8_t op = BPF_OP(i->code), mode = BPF_MODE(i->code);
+
+	switch (BPF_CLASS(i->code)) {
+	case BPF_LD:    return i->code == (BPF_LD | BPF_DW | BPF_IMM);
+	case BPF_LDX:   return mode == BPF_MEM;
+	case BPF_ST:    return mode == BPF_MEM;
+	case BPF_STX:   return mode == BPF_MEM || (mode == 0xc0 && i->imm == 0);
+	case BPF_ALU:   return op <= BPF_ARSH || (op == BPF_END && i->imm <= 64);
+	case BPF_ALU64: return op <= BPF_ARSH;
+	case BPF_JMP:   break;
+	default:        return false;
+	}
+	if (op != BPF_CALL)
+		return op <= BPF_JSGE || op == BPF_EXIT;
+	for (size_t n = 0; n < COUNT(helpers); n++)
+		if (i->imm == helpers[n])
+			return true;
+	return false;
+}
+
+static bool
+is_wide(const struct bpf_insn *i)
+{
+	return i->code == (BPF_LD | BPF_DW | BPF_IMM);
+}
+
+static bool
+is_jump(const struct bpf_insn *i)
+{
+	return BPF_CLASS(i->code) == BPF_JMP && BPF_OP(i->code) != BPF_CALL
+	       && BPF_OP(i->code) != BPF_EXIT;
+}
+
+/* One pass is enough where no jump goes backward. */
+static const char *
+check_flow(void)
+{
+	static bool reached[BPF_ASM_MAX + 1];
+
+	memset(reached, 0, sizeof(reached));
+	reached[0] = true;
+	for (unsigned at = 0; at < code.count; at++) {
+		const struct bpf_insn *i = &code.insn[at];
+
+		if (!reached[at])
+			return "an instruction cannot be reached";
+		if (is_wide(i)) {
+			reached[++at + 1] = true;
+			continue;
+		}
+		if (is_jump(i)) {
+			if (i->off < 0 || at + 1 + (unsigned)i->off >= code.count)
+				return "a jump goes backward or out of the program";
+			reached[at + 1 + (unsigned)i->off] = true;
+		}
+		if (i->code == (BPF_JMP | BPF_EXIT) || i->code == (BPF_JMP | BPF_JA))
+			continue;
+		reached[at + 1] = true;
+	}
+	return reached[code.count] ? "it runs off its end" : NULL;
+}
+
+static const char *
+check_limits(void)
+{
+	if (code.count > 4096)
+		return "more than 4096 instructions";
+	for (unsigned at = 0; at < code.count; at++) {
+		const struct bpf_insn *i = &code.insn[at];
+		bool load = BPF_CLASS(i->code) == BPF_LDX;
+		bool store = BPF_CLASS(i->code) == BPF_ST || BPF_CLASS(i->code) == BPF_STX;
+
+		if (!allowed(i))
+			return "an opcode that 4.9 does not have";
+		if (((load && i->src_reg == 10) || (store && i->dst_reg == 10))
+		    && (i->off < -512 || i->off >= 0))
+			return "outside of the stack's 512 bytes";
+		if (i->code == (BPF_ALU64 | BPF_ADD | BPF_K) && at && i[-1].src_reg == 10
+		    && i[-1].code == (BPF_ALU64 | BPF_MOV | BPF_X) && (i->imm < -512 || i->imm >= 0))
+			return "an address outside of the stack's 512 bytes";
+		at += is_wide(i);
+	}
+	return check_flow();
+}
+
+static void
+test_limits(uint32_t version, unsigned probe, uint8_t arguments)
+{
+	char name[32];
+	unsigned longest = 0;
+
+	snprintf(name, sizeof(name), "%u.%u", version >> 16, version >> 8 & 255);
+	for (size_t i = 0; i < COUNT(filters); i++) {
+		const char *wrong;
+		int error = build(probe, version, arguments, &filters[i].filter, numbered);
+
+		CHECK_INT(error, 0, "builds: %s, Linux %s, %s", probe_get(probe)->label, name,
+		          filters[i].name);
+		if (error)
+			continue;
+		wrong = check_limits();
+		if (!CHECK(!wrong, "limits: %s, Linux %s, %s", probe_get(probe)->label, name,
+		           filters[i].name))
+			printf("# %s\n", wrong);
+		if (code.count > longest)
+			longest = code.count;
+	}
+	printf("# %s, Linux %s: at most %u instructions\n", probe_get(probe)->label, name, longest);
+}
+
+static void
+test_all_limits(void)
+{
+	for (size_t v = 0; v < COUNT(versions); v++) {
+		for (unsigned i = 0; i + 1 < PROBES; i++)
+			test_limits(versions[v], i, 0);
+		for (uint8_t arguments = 2; arguments <= 4; arguments++)
+			test_limits(versions[v], PROBES - 1, arguments);
+	}
+}
+
+/* ---- offsets that do not fit together ---- */
+
+static const struct {
+	const char *list;
+	int         want;
+} misfits[] = {
+	{ "skb.head=192,skb.data=200,skb.users=212", 0 },
+	{ "skb.protocol=176,skb.transport_header=178,skb.network_header=180,skb.tail=184", 0 },
+	{ "skb.head=204", -ERANGE },
+	{ "skb.data=4", -ERANGE },
+	{ "skb.users=4000", -ERANGE },
+	{ "skb.users=8191", -ERANGE },
+	{ "skb.users=0", -ERANGE },
+	{ "skb.len=8191", -ERANGE },
+	{ "skb.len=113", -ERANGE },
+	{ "skb.network_header=8", -ERANGE },
+	{ "skb.tail=186", -ERANGE },
+	{ "skb.dev=64", -ERANGE },
+	{ "skb.dev=20", -ERANGE },
+	{ "skb.sk=0", -ERANGE },
+	{ "skb.dev=24,skb.sk=24", -ERANGE },
+	{ "sock.skc_daddr=8191", -ERANGE },
+	{ "sock.skc_state=2000", -ERANGE },
+	{ "net_device.ifindex=8191", 0 },
+};
+
+static void
+test_misfits(void)
+{
+	static const struct program_filter none;
+	struct program p = {
+		.arguments = 4, .read = BPF_FUNC_probe_read_kernel, .offsets = &offsets, .filter = &none,
+		.maps = numbered,
+	};
+	char err[128];
+
+	for (size_t i = 0; i < COUNT(misfits); i++) {
+		offsets_table(&offsets, KERNEL_VERSION(6, 12, 0));
+		if (offsets_override(&offsets, misfits[i].list, err, sizeof(err)))
+			printf("Bail out! %s\n", err);
+		p.probe = probe_get(PROBES - 1);
+		CHECK_INT(program_build(&code, &p), misfits[i].want, "offsets: %s", misfits[i].list);
+		p.probe = probe_get(0);
+		CHECK_INT(program_build(&code, &p), misfits[i].want, "offsets, kprobe: %s", misfits[i].list);
+		if (!misfits[i].want)
+			CHECK(!check_limits(), "offsets: within limits with %s", misfits[i].list);
+	}
+	for (unsigned id = 0; id < OFFSETS; id++) {
+		int want;
+
+		offsets_table(&offsets, KERNEL_VERSION(6, 12, 0));
+		offsets.at[id] = OFFSET_NONE;
+		want = offsets_missing(&offsets) == OFFSETS ? 0 : -ERANGE;
+		CHECK(program_build(&code, &p) == want && (want || !check_limits()),
+		      "offsets: without %s", offsets_name((enum offset)id));
+	}
+}
+
+/* ---- the running kernel ---- */
+
+/* How much the verifier had to do, from the last lines of its log. */
+static unsigned
+processed(const char *log)
+{
+	const char *found = NULL;
+	unsigned count = 0;
+
+	for (const char *p = log; (p = strstr(p, "processed ")); p++)
+		found = p;
+	if (found)
+		sscanf(found, "processed %u", &count);
+	return count;
+}
+
+static void
+test_load(unsigned probe, uint32_t version, const struct filter *filter, struct program_maps maps)
+{
+	enum { LOG = 16 << 20 };
+	static char log[LOG];
+	bool kprobe = probe_get(probe)->kind != PROBE_TRACEPOINT;
+	struct attach_program p = {
+		.type = kprobe ? BPF_PROG_TYPE_KPROBE : BPF_PROG_TYPE_RAW_TRACEPOINT,
+		.insn = code.insn, .version = version, .log = log, .log_size = LOG,
+	};
+	int fd;
+
+	log[0] = '\0';
+	if (build(probe, version, version >= KERNEL_VERSION(6, 11, 0) ? 4 : 2, &filter->filter, maps))
+		return;
+	p.count = code.count;
+	fd = attach_load(&p);
+	if (fd == -ENOSPC) {
+		p.log = NULL;
+		fd = attach_load(&p);
+	}
+	if (CHECK(fd >= 0, "verifier: %s, %s", probe_get(probe)->label, filter->name)) {
+		printf("# %u instructions, %u processed\n", code.count, processed(log));
+		close(fd);
+	} else {
+		printf("# %s\n# %.400s\n", strerror(-fd), strlen(log) > 400 ? log + strlen(log) - 400 : log);
+	}
+}
+
+static void
+test_verifier(void)
+{
+	struct program_maps maps = {
+		.counters = attach_map(BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct program_counters), 1),
+		.rings = attach_map(BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, 1),
+		.bells = attach_map(BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, 1),
+		.armed = attach_map(BPF_MAP_TYPE_ARRAY, 4, 4, 1),
+		.marks = attach_map(BPF_MAP_TYPE_HASH, 8, 4, 16),
+	};
+	uint32_t version = kernel_version();
+	char cause[128];
+
+	if (maps.counters < 0 || maps.rings < 0) {
+		snprintf(cause, sizeof(cause), "%s: cannot make BPF maps: %s",
+		         geteuid() ? "not root" : "root, but",
+		         strerror(maps.counters < 0 ? -maps.counters : -maps.rings));
+		SKIP(cause, "verifier: the running kernel's");
+		return;
+	}
+	for (unsigned probe = 0; probe < PROBES; probe++)
+		for (size_t i = 0; i < COUNT(filters); i++)
+			if (!filters[i].filter.pidns_ino || version >= KERNEL_VERSION(5, 7, 0))
+				test_load(probe, version, &filters[i], maps);
+	close(maps.counters);
+	close(maps.rings);
+	close(maps.bells);
+	close(maps.armed);
+	close(maps.marks);
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc > 1)
+		return print_golden(argv[1]);
+	for (size_t i = 0; i < COUNT(golden); i++)
+		test_golden(i);
+	test_all_limits();
+	test_misfits();
+	test_verifier();
+	return tap_end();
+}
