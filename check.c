@@ -92,25 +92,6 @@ tell_one_probe(const struct tracer *t, int fd, unsigned i)
 		     remedy(t, p->step, p->error));
 }
 
-static bool
-attached(const struct tracer *t, const char *name)
-{
-	for (unsigned i = 0; i < PROBES; i++)
-		if (!strcmp(probe_get(i)->name, name))
-			return t->probe[i].attached;
-	return false;
-}
-
-static bool
-any_kprobe(const struct tracer *t)
-{
-	bool any = false;
-
-	for (unsigned i = 0; i < PROBES; i++)
-		any |= t->probe[i].attached && probe_get(i)->kind != PROBE_TRACEPOINT;
-	return any;
-}
-
 /*
  * What will not be seen. To 5.17 tcp_drop() frees with __kfree_skb(), which
  * neither kfree_skb() nor the tracepoint sees; a compiler that inlined it has
@@ -121,14 +102,14 @@ check_coverage(const struct tracer *t, int fd, bool all)
 {
 	unsigned notes = 0;
 
-	if (t->version < KERNEL_VERSION(5, 18, 0) && !attached(t, "tcp_drop") && !attached(t, "inlined")
+	if (t->version < KERNEL_VERSION(5, 18, 0) && !tracer_attached(t, "tcp_drop") && !tracer_attached(t, "inlined")
 	    && ++notes)
 		line(fd, NOTE, "coverage", "tcp_drop() cannot be probed here (the compiler inlined it): "
 		     "segments it drops (old data, outside the window, invalid ACK, ...) are not seen");
-	if (!attached(t, "tracepoint") && ++notes)
+	if (!tracer_attached(t, "tracepoint") && ++notes)
 		line(fd, NOTE, "coverage", "without the tracepoint, frees of whole lists and frees "
 		     "deferred to softirq are not seen");
-	if (!any_kprobe(t) && t->version < KERNEL_VERSION(6, 11, 0) && ++notes)
+	if (!tracer_has(t, PROBE_KPROBE) && t->version < KERNEL_VERSION(6, 11, 0) && ++notes)
 		line(fd, NOTE, "coverage", "without kprobes, the socket of a received packet is not known");
 	if (!notes && all)
 		line(fd, OK, "coverage", "every drop of a TCP packet that the kernel makes known");

@@ -13,16 +13,15 @@
 #include "advice.h"
 #include "attach.h"
 #include "bpf_insns.h"
-#include "kcore.h"
 #include "kernel.h"
 #include "memory.h"
 #include "options.h"
+#include "sites.h"
 #include "text.h"
 #include "tracefs.h"
 #include "tracer.h"
 
 enum {
-	TEXT_MAX       = 512 * 1024, /* tcp_input.c is about 64 KiB */
 	MARKS          = 1024, /* buffers between a kprobe and the tracepoint within: a few a CPU */
 	MEMBARRIER_ALL = 1,    /* MEMBARRIER_CMD_GLOBAL, <linux/membarrier.h>, 4.3 on */
 };
@@ -167,12 +166,6 @@ tracer_learn(struct tracer *t, const struct options *o)
 	t->read = t->version >= KERNEL_VERSION(5, 5, 0) ? BPF_FUNC_probe_read_kernel
 	                                                : BPF_FUNC_probe_read;
 	t->maps = (struct program_maps){ -1, -1, -1, -1, -1 };
-	for (unsigned i = 0; i < PROBES; i++)
-		t->probe[i].program = t->probe[i].event = -1;
-	for (unsigned i = 0; i < INLINED_MAX; i++)
-		t->site[i] = -1;
-	for (unsigned i = 0; i < 16; i++)
-		t->site_program[i] = -1;
 	offsets_table(&t->offsets, t->version);
 	if (!o->dump) {
 		raise_limit(RLIMIT_NOFILE);
@@ -236,55 +229,170 @@ tracer_build(struct tracer *t, unsigned probe, uint8_t arguments)
 	return program_build(&t->text, &p);
 }
 
+/* ---- hooks: what is attached, and the program it runs ---- */
+
 static int
-load_probe(struct tracer *t, unsigned i, uint32_t type, uint8_t arguments)
+add_hook(struct tracer *t, unsigned probe, int event, int8_t skb)
+{
+	if (event < 0)
+		return event;
+	t->hook[t->hooks++] = (struct tracer_hook){
+		.event = event, .program = -1, .probe = (uint8_t)probe, .skb = skb,
+	};
+	return 0;
+}
+
+static void
+close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* A program is the first hook's that runs it. */
+static bool
+owns_program(const struct tracer *t, const struct tracer_hook *h)
+{
+	for (const struct tracer_hook *other = t->hook; other < h; other++)
+		if (other->program == h->program)
+			return false;
+	return h->program >= 0;
+}
+
+static void
+close_program(struct tracer *t, struct tracer_hook *h)
+{
+	if (owns_program(t, h))
+		close(h->program);
+}
+
+static void
+close_hooks(struct tracer *t, unsigned probe)
+{
+	/* from the last: a program goes with its owner, which is the first */
+	for (unsigned i = t->hooks; i-- > 0; ) {
+		struct tracer_hook *h = &t->hook[i];
+
+		if (h->probe != probe)
+			continue;
+		close_fd(&h->event);
+		close_program(t, h);
+		h->program = -1;
+	}
+}
+
+/* What became of a probe; the last failure counts. */
+static void
+note(struct tracer *t, unsigned i, enum step step, int error)
 {
 	struct tracer_probe *p = &t->probe[i];
+
+	p->wanted = true;
+	p->step = step;
+	p->error = error;
+	p->attached = !error;
+	if (error)
+		close_hooks(t, i);
+}
+
+static int
+load_program(struct tracer *t, unsigned i, uint32_t type, uint8_t arguments, enum step *step)
+{
 	int error = tracer_build(t, i, arguments);
 
-	p->step = STEP_BUILD;
+	*step = STEP_BUILD;
 	if (error)
 		return error;
-	p->step = STEP_LOAD;
-	p->count = t->text.count;
-	p->program = load(t, type);
-	return p->program < 0 ? p->program : 0;
+	*step = STEP_LOAD;
+	t->probe[i].count = t->text.count;
+	return load(t, type);
 }
 
 /* How many arguments the tracepoint has is found by trying: a program that reads more is refused. */
-static int
+static void
 open_tracepoint(struct tracer *t, unsigned i)
 {
-	struct tracer_probe *p = &t->probe[i];
 	int error = -EINVAL;
+	enum step step = STEP_NONE;
 
-	for (uint8_t n = 4; n >= 2 && error == -EINVAL; n--) {
-		error = load_probe(t, i, BPF_PROG_TYPE_RAW_TRACEPOINT, n);
+	for (uint8_t n = 4; n >= 2 && error == -EINVAL && step != STEP_LOAD; n--) {
+		int program = load_program(t, i, BPF_PROG_TYPE_RAW_TRACEPOINT, n, &step);
+
+		error = program;
+		if (program < 0)
+			continue;
+		step = STEP_TRACEPOINT;
+		t->probe[i].arguments = n;
+		error = add_hook(t, i, attach_raw_tracepoint(program, probe_get(i)->symbol), 0);
 		if (error)
-			return error;
-		p->step = STEP_TRACEPOINT;
-		p->arguments = n;
-		p->event = attach_raw_tracepoint(p->program, probe_get(i)->symbol);
-		error = p->event < 0 ? p->event : 0;
-		if (error) {
-			close(p->program);
-			p->program = -1;
-		}
+			close(program);
+		else
+			t->hook[t->hooks - 1].program = program;
 	}
-	return error;
+	note(t, i, step, error);
 }
 
-static int
+static void
 open_kprobe(struct tracer *t, unsigned i)
 {
-	struct tracer_probe *p = &t->probe[i];
+	int event = t->pmu;
 
-	p->step = STEP_PMU;
-	if (t->pmu < 0)
-		return t->pmu;
-	p->step = STEP_KPROBE;
-	p->event = attach_kprobe(t->pmu, probe_get(i)->symbol, (int)t->rings.first);
-	return p->event < 0 ? p->event : 0;
+	if (t->pmu >= 0)
+		event = attach_kprobe(t->pmu, probe_get(i)->symbol, (int)t->rings.first);
+	note(t, i, t->pmu < 0 ? STEP_PMU : STEP_KPROBE, add_hook(t, i, event, 0));
+}
+
+/* A site whose kprobe is refused is one that is not probed; --check tells how many. */
+static void
+open_sites(struct tracer *t, unsigned i)
+{
+	const struct kallsyms *symbols = t->pmu < 0 ? NULL : tracer_symbols(t);
+	int error = t->pmu < 0 ? t->pmu : t->symbols_error;
+	unsigned before = t->hooks;
+
+	if (symbols)
+		error = sites_find(&t->inlined, symbols, probe_get(i)->symbol);
+	for (unsigned n = 0; n < t->inlined.count && !error; n++) {
+		const struct inlined_site *site = &t->inlined.site[n];
+
+		if (add_hook(t, i, attach_kprobe_at(t->pmu, site->address, (int)t->rings.first),
+		             site->skb))
+			t->inlined.unclear++;
+	}
+	if (!error && t->hooks == before)
+		error = -EINVAL;
+	note(t, i, t->pmu < 0 ? STEP_PMU : STEP_SITES, error);
+}
+
+/* The program of a hook: that of an earlier one which would be the same, or a new one. */
+static int
+load_hook(struct tracer *t, struct tracer_hook *h, enum step *step)
+{
+	for (const struct tracer_hook *other = t->hook; other < h; other++)
+		if (other->probe == h->probe && other->skb == h->skb)
+			h->program = other->program;
+	if (h->program < 0)
+		h->program = load_program(t, h->probe, BPF_PROG_TYPE_KPROBE, (uint8_t)h->skb, step);
+	if (h->program < 0)
+		return h->program;
+	*step = STEP_BIND;
+	return attach_bind(h->event, h->program);
+}
+
+static void
+load_kprobes(struct tracer *t)
+{
+	for (unsigned i = 0; i < t->hooks; i++) {
+		struct tracer_hook *h = &t->hook[i];
+		enum step step = STEP_NONE;
+		int error = 0;
+
+		if (h->event >= 0 && probe_get(h->probe)->kind != PROBE_TRACEPOINT)
+			error = load_hook(t, h, &step);
+		if (error)
+			note(t, h->probe, step, error);
+	}
 }
 
 const struct kallsyms *
@@ -296,178 +404,54 @@ tracer_symbols(struct tracer *t)
 	return t->symbols_error ? NULL : &t->symbols;
 }
 
-/* The text of net/ipv4/tcp_input.c, which is one piece: from its lowest known function to its highest. */
-static int
-find_text(const struct kallsyms *symbols, uint64_t *start, uint64_t *end)
+bool
+tracer_attached(const struct tracer *t, const char *name)
 {
-	static const char *const functions[] = {
-		"tcp_rcv_established", "tcp_rcv_state_process", "tcp_validate_incoming", "tcp_ack",
-		"tcp_data_queue", "tcp_data_queue_ofo", "tcp_prune_ofo_queue", "tcp_prune_queue",
-		"tcp_try_rmem_schedule", "tcp_conn_request", "tcp_enter_loss", "tcp_finish_connect",
-	};
-
-	*start = UINT64_MAX;
-	*end = 0;
-	for (unsigned i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
-		uint64_t from, to;
-
-		if (!kallsyms_function(symbols, functions[i], &from, &to))
-			continue;
-		*start = from < *start ? from : *start;
-		*end = to > *end ? to : *end;
-	}
-	return *start < *end && *end - *start <= TEXT_MAX ? 0 : -ENOENT;
+	for (unsigned i = 0; i < PROBES; i++)
+		if (t->probe[i].attached && !strcmp(probe_get(i)->name, name))
+			return true;
+	return false;
 }
 
-static int
-find_sites(struct tracer *t, const char *target)
+bool
+tracer_has(const struct tracer *t, enum probe_kind kind)
 {
-	const struct kallsyms *symbols = tracer_symbols(t);
-	uint64_t start, end, to, next;
-	uint8_t *text;
-	int error;
-
-	if (!symbols)
-		return t->symbols_error;
-	if (!kallsyms_function(symbols, target, &to, &next) || find_text(symbols, &start, &end))
-		return -ENOENT;
-	text = memory_resize(NULL, end - start);
-	if (!text)
-		return -ENOMEM;
-	error = kcore_read(start, text, end - start);
-	if (!error)
-		inlined_scan(&t->inlined, text, end - start, start, to);
-	inlined_finish(&t->inlined);
-	memory_free(text);
-	return error ? error : t->inlined.count ? 0 : -ENOENT;
+	for (unsigned i = 0; i < PROBES; i++)
+		if (t->probe[i].attached && probe_get(i)->kind == kind)
+			return true;
+	return false;
 }
 
-static int
-open_sites(struct tracer *t, unsigned i)
-{
-	struct tracer_probe *p = &t->probe[i];
-	int error;
-
-	p->step = STEP_PMU;
-	if (t->pmu < 0)
-		return t->pmu;
-	p->step = STEP_SITES;
-	error = find_sites(t, probe_get(i)->symbol);
-	for (unsigned n = 0; n < t->inlined.count && !error; n++) {
-		p->step = STEP_KPROBE;
-		t->site[n] = attach_kprobe_at(t->pmu, t->inlined.site[n].address, (int)t->rings.first);
-		error = t->site[n] < 0 ? t->site[n] : 0;
-	}
-	return error;
-}
-
-static int
-bind_sites(struct tracer *t, unsigned i)
-{
-	int *program = t->site_program, error = 0;
-
-	for (unsigned n = 0; n < t->inlined.count && !error; n++) {
-		uint8_t skb = (uint8_t)t->inlined.site[n].skb & 15;
-
-		if (program[skb] < 0) {
-			error = load_probe(t, i, BPF_PROG_TYPE_KPROBE, skb);
-			program[skb] = t->probe[i].program;
-			t->probe[i].program = -1;
-		}
-		if (!error)
-			error = attach_bind(t->site[n], program[skb]);
-	}
-	return error;
-}
-
-static int
-load_kprobe(struct tracer *t, unsigned i)
-{
-	struct tracer_probe *p = &t->probe[i];
-	int error = load_probe(t, i, BPF_PROG_TYPE_KPROBE, 0);
-
-	if (error)
-		return error;
-	p->step = STEP_BIND;
-	return attach_bind(p->event, p->program);
-}
-
-/* The kprobes; their programs are kept until the end, for tracer_missed(). */
-static void
-close_sites(struct tracer *t)
-{
-	for (unsigned i = 0; i < INLINED_MAX; i++) {
-		if (t->site[i] >= 0)
-			close(t->site[i]);
-		t->site[i] = -1;
-	}
-}
-
-static void
-close_probe(struct tracer *t, struct tracer_probe *p)
-{
-	if (probe_get((unsigned)(p - t->probe))->kind == PROBE_SITES)
-		close_sites(t);
-	if (p->event >= 0)
-		close(p->event);
-	if (p->program >= 0)
-		close(p->program);
-	p->event = p->program = -1;
-	p->attached = false;
-}
-
-static void
-note(struct tracer *t, struct tracer_probe *p, int error)
-{
-	p->error = error;
-	if (error)
-		close_probe(t, p);
-	else
-		p->attached = true;
-}
-
-/* All of one kind that are asked for; of those a kernel has one of, the first is enough. */
+/*
+ * Is the probe to be tried? Of those that a kernel has one of, the first is
+ * enough. Inlined tcp_drop() is looked for where there is none to probe, and
+ * not from 6.11 on, when every drop brings its socket and reason along.
+ */
 static bool
-each_probe(struct tracer *t, unsigned set, enum probe_kind kind,
-           int (*step)(struct tracer *, unsigned))
+is_wanted(const struct tracer *t, unsigned i, bool shared)
 {
-	bool all = t->options->probe, shared = false;
+	const struct probe *probe = probe_get(i);
+
+	if (!(t->set >> i & 1))
+		return false;
+	if (t->options->probe)
+		return true;
+	if (probe->kind == PROBE_SITES)
+		return !tracer_attached(t, "tcp_drop") && !tracer_attached(t, "sk_skb_reason_drop");
+	return !(probe->instead && shared);
+}
+
+static bool
+open_kind(struct tracer *t, enum probe_kind kind, void (*open)(struct tracer *, unsigned))
+{
+	bool shared = false;
 
 	for (unsigned i = 0; i < PROBES; i++) {
-		const struct probe *probe = probe_get(i);
-		struct tracer_probe *p = &t->probe[i];
-
-		if (!(set >> i & 1) || probe->kind != kind || (probe->instead && shared && !all))
-			continue;
-		p->wanted = true;
-		note(t, p, step(t, i));
-		shared |= p->attached && probe->shared;
+		if (probe_get(i)->kind == kind && is_wanted(t, i, shared))
+			open(t, i);
+		shared |= t->probe[i].attached && probe_get(i)->shared;
 	}
 	return shared;
-}
-
-static bool
-any_attached(const struct tracer *t)
-{
-	bool any = false;
-
-	for (unsigned i = 0; i < PROBES; i++)
-		any |= t->probe[i].attached;
-	return any;
-}
-
-/* From 6.11 on the socket comes along with every drop, and tcp_drop() is no more. */
-static bool
-needs_sites(const struct tracer *t)
-{
-	for (unsigned i = 0; i < PROBES; i++) {
-		const char *name = probe_get(i)->name;
-
-		if (t->probe[i].attached
-		    && (!strcmp(name, "tcp_drop") || !strcmp(name, "sk_skb_reason_drop")))
-			return t->options->probe;
-	}
-	return true;
 }
 
 /*
@@ -476,28 +460,21 @@ needs_sites(const struct tracer *t)
  * marks only if the other side is there.
  */
 static int
-open_probes(struct tracer *t, unsigned set)
+open_probes(struct tracer *t)
 {
 	int marks = t->maps.marks;
-	bool tracepoint = false;
 
 	t->pmu = attach_kprobe_pmu();
-	if (!each_probe(t, set, PROBE_KPROBE, open_kprobe))
+	if (!open_kind(t, PROBE_KPROBE, open_kprobe))
 		t->maps.marks = -1;
-	if (needs_sites(t))
-		each_probe(t, set, PROBE_SITES, open_sites);
-	each_probe(t, set, PROBE_TRACEPOINT, open_tracepoint);
-	for (unsigned i = 0; i < PROBES; i++)
-		tracepoint |= t->probe[i].attached && probe_get(i)->kind == PROBE_TRACEPOINT;
-	if (!tracepoint)
+	open_kind(t, PROBE_SITES, open_sites);
+	open_kind(t, PROBE_TRACEPOINT, open_tracepoint);
+	if (!tracer_has(t, PROBE_TRACEPOINT))
 		t->maps.marks = -1;
-	for (unsigned i = 0; i < PROBES; i++)
-		if (t->probe[i].attached && probe_get(i)->kind == PROBE_KPROBE)
-			note(t, &t->probe[i], load_kprobe(t, i));
-		else if (t->probe[i].attached && probe_get(i)->kind == PROBE_SITES)
-			note(t, &t->probe[i], bind_sites(t, i));
+	load_kprobes(t);
 	t->maps.marks = marks;
-	return any_attached(t) ? 0 : -1;
+	return tracer_has(t, PROBE_KPROBE) || tracer_has(t, PROBE_SITES)
+	       || tracer_has(t, PROBE_TRACEPOINT) ? 0 : -1;
 }
 
 static int
@@ -538,7 +515,7 @@ tracer_open(struct tracer *t)
 	error = open_maps(t);
 	if (error)
 		return fail(t, STEP_MAP, error);
-	return open_probes(t, t->set) ? fail_probes(t) : 0;
+	return open_probes(t) ? fail_probes(t) : 0;
 }
 
 int
@@ -571,17 +548,12 @@ tracer_test_ring(struct tracer *t)
 int
 tracer_start(struct tracer *t)
 {
-	for (unsigned i = 0; i < PROBES; i++) {
+	for (unsigned i = 0; i < t->hooks; i++) {
+		const struct tracer_hook *h = &t->hook[i];
 		int error = 0;
 
-		if (t->probe[i].attached && probe_get(i)->kind == PROBE_KPROBE)
-			error = attach_enable(t->probe[i].event);
-		if (error)
-			return fail(t, STEP_KPROBE, error);
-	}
-	for (unsigned i = 0; i < INLINED_MAX && t->site[i] >= 0; i++) {
-		int error = attach_enable(t->site[i]);
-
+		if (h->event >= 0 && probe_get(h->probe)->kind != PROBE_TRACEPOINT)
+			error = attach_enable(h->event);
 		if (error)
 			return fail(t, STEP_KPROBE, error);
 	}
@@ -604,12 +576,10 @@ tracer_arm(struct tracer *t)
 void
 tracer_stop(struct tracer *t)
 {
-	close_sites(t);
-	for (unsigned i = 0; i < PROBES; i++)
-		if (t->probe[i].event >= 0)
-			close(t->probe[i].event);
-	for (unsigned i = 0; i < PROBES; i++)
-		t->probe[i].event = -1;
+	for (unsigned kind = PROBE_KPROBE; kind <= PROBE_TRACEPOINT; kind++)
+		for (unsigned i = 0; i < t->hooks; i++)
+			if (probe_get(t->hook[i].probe)->kind == kind)
+				close_fd(&t->hook[i].event);
 	syscall(SYS_membarrier, MEMBARRIER_ALL, 0);
 }
 
@@ -632,28 +602,24 @@ tracer_missed(const struct tracer *t)
 {
 	uint64_t sum = 0;
 
-	for (unsigned i = 0; i < PROBES; i++)
-		if (t->probe[i].program >= 0)
-			sum += attach_missed(t->probe[i].program);
-	for (unsigned i = 0; i < 16; i++)
-		if (t->site_program[i] >= 0)
-			sum += attach_missed(t->site_program[i]);
+	for (unsigned i = 0; i < t->hooks; i++)
+		if (owns_program(t, &t->hook[i]))
+			sum += attach_missed(t->hook[i].program);
 	return sum;
 }
 
 void
 tracer_close(struct tracer *t)
 {
-	int maps[] = { t->maps.counters, t->maps.rings, t->maps.bells, t->maps.armed, t->maps.marks };
+	struct program_maps *m = &t->maps;
 
 	for (unsigned i = 0; i < PROBES; i++)
-		close_probe(t, &t->probe[i]);
-	kallsyms_free(&t->symbols);
+		close_hooks(t, i);
+	close_fd(&m->counters);
+	close_fd(&m->rings);
+	close_fd(&m->bells);
+	close_fd(&m->armed);
+	close_fd(&m->marks);
 	rings_close(&t->rings);
-	for (unsigned i = 0; i < 16; i++)
-		if (t->site_program[i] >= 0)
-			close(t->site_program[i]);
-	for (unsigned i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
-		if (maps[i] >= 0)
-			close(maps[i]);
+	kallsyms_free(&t->symbols);
 }

@@ -26,14 +26,20 @@ enum { TRACER_LOG = 256 * 1024 };
 
 /* What became of one probe. */
 struct tracer_probe {
-	bool        wanted;    /* it was tried */
-	bool        attached;
-	enum step   step;      /* where it failed */
-	int         error;     /* -errno of that step */
-	uint8_t     arguments; /* how many the tracepoint has */
-	int         program;   /* file descriptors, -1: none */
-	int         event;
-	unsigned    count;     /* instructions of the program */
+	bool      wanted;    /* it was tried */
+	bool      attached;
+	enum step step;      /* where it failed */
+	int       error;     /* -errno of that step */
+	uint8_t   arguments; /* how many the tracepoint has */
+	unsigned  count;     /* instructions of the program */
+};
+
+/* One place in the kernel where a program of ours runs. */
+struct tracer_hook {
+	int     event;   /* file descriptors, -1: none */
+	int     program; /* hooks of one probe may share it */
+	uint8_t probe;
+	int8_t  skb;     /* of a site: the register that holds the packet */
 };
 
 struct tracer {
@@ -53,11 +59,11 @@ struct tracer {
 	int                   symbols_error; /* -errno of reading them */
 	bool                  symbols_read;
 	struct inlined        inlined;   /* sites of tcp_drop() in the kernel's text */
-	int                   site[INLINED_MAX]; /* the kprobes there, -1: none */
-	int                   site_program[16];  /* by the register that holds the packet, -1: none */
 	struct rings          rings;
 	struct program_maps   maps;
 	struct tracer_probe   probe[PROBES];
+	struct tracer_hook    hook[INLINED_MAX + PROBES];
+	unsigned              hooks;
 	struct bpf_asm        text;      /* the program built last */
 	char                  log[TRACER_LOG]; /* the verifier's words on the last failure */
 	bool                  usage;     /* error is about the command line */
@@ -87,6 +93,10 @@ int tracer_test_ring(struct tracer *);
 
 /* Has the reader nothing to do but wait? Then the next event wakes it. */
 void tracer_arm(struct tracer *);
+
+/* Is the probe of that name attached; is any of that kind? */
+bool tracer_attached(const struct tracer *, const char *name);
+bool tracer_has(const struct tracer *, enum probe_kind);
 
 /* Reads /proc/kallsyms when first asked. NULL, and symbols_error says why, when it cannot. */
 const struct kallsyms *tracer_symbols(struct tracer *);

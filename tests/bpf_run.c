@@ -83,7 +83,7 @@ number(uint64_t bits)
 	return (struct value){ .kind = NUMBER, .bits = bits };
 }
 
-/* Size bytes of the stack at a register's place plus at; NULL and a fault if they are not all there. */
+/* The size bytes of the stack at a register plus at. NULL and a fault if they are not there. */
 static uint8_t *
 stack_at(struct machine *m, const struct value *v, int64_t at, size_t size, bool read)
 {
@@ -95,7 +95,8 @@ stack_at(struct machine *m, const struct value *v, int64_t at, size_t size, bool
 	}
 	for (size_t i = 0; read && i < size; i++) {
 		if (!m->written[start + (int64_t)i]) {
-			fault(m, "stack %lld was never written", (long long)(start + (int64_t)i - STACK));
+			fault(m, "stack %lld was never written",
+			      (long long)(start + (int64_t)i - STACK));
 			return NULL;
 		}
 	}
@@ -230,7 +231,8 @@ alu(struct machine *m, const struct bpf_insn *i)
 	if (BPF_SRC(i->code) == BPF_X)
 		src = m->r[i->src_reg];
 	if (src.kind == UNKNOWN || (op != BPF_MOV && dst->kind == UNKNOWN))
-		return fault(m, "r%d was never written", src.kind == UNKNOWN ? i->src_reg : i->dst_reg);
+		return fault(m, "r%d was never written",
+			     src.kind == UNKNOWN ? i->src_reg : i->dst_reg);
 	if (op == BPF_MOV && wide) {
 		*dst = src;
 		return true;
@@ -400,7 +402,8 @@ output(struct machine *m, int64_t *result)
 
 	if (m->r[1].kind != TO_CONTEXT || m->r[1].bits)
 		return fault(m, "argument 1 is not the context");
-	if (!map_argument(m, 2, &map) || !argument_number(m, 3, &flags) || !argument_number(m, 5, &size))
+	if (!map_argument(m, 2, &map) || !argument_number(m, 3, &flags)
+	    || !argument_number(m, 5, &size))
 		return false;
 	if ((map != RUN_RINGS && map != RUN_BELLS) || flags != BPF_F_CURRENT_CPU)
 		return fault(m, "output to map %llu, flags %llx", (unsigned long long)map,

@@ -35,7 +35,8 @@ main(int argc, char **argv)
 	}
 	count = attach_dump(program, answer, BPF_ASM_MAX);
 	if (count <= 0) {
-		fprintf(stderr, "readback: no answer: %s\n", count ? strerror(-count) : "not shown");
+		fprintf(stderr, "readback: no answer: %s\n",
+			count ? strerror(-count) : "not shown");
 		return 1;
 	}
 	kernel_version_text(version, sizeof(version), kernel_version());

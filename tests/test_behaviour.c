@@ -155,7 +155,7 @@ cut(const struct kernel *k, const struct packet *packet, unsigned ip, int linear
 	static struct world w;
 	struct packet p = *packet;
 	const char *wrong;
-	int rest;
+	int rest, bytes;
 
 	p.linear = linear ? linear : -1;
 	world_make(&w, k, &p);
@@ -163,7 +163,8 @@ cut(const struct kernel *k, const struct packet *packet, unsigned ip, int linear
 		w.run.region[1].size = w.network + (unsigned)linear;
 	wrong = world_expect(&w, linear >= (int)ip);
 	rest = linear - (int)w.tcp;
-	if (!wrong && w.run.events && world_event(&w).tcp_bytes != (rest < 4 ? 0 : rest < 20 ? 4 : 20))
+	bytes = rest < 4 ? 0 : rest < 20 ? 4 : 20;
+	if (!wrong && w.run.events && world_event(&w).tcp_bytes != bytes)
 		wrong = "tcp_bytes is wrong";
 	return wrong;
 }
@@ -177,9 +178,11 @@ test_cuts(const struct kernel *k)
 			int linear = -1;
 
 			while (!wrong && linear++ < 110)
-				wrong = cut(k, &cut_rows[i].packet, cut_rows[i].ip, linear, readable);
+				wrong = cut(k, &cut_rows[i].packet, cut_rows[i].ip, linear,
+				            readable);
 			if (wrong)
-				printf("# with %d bytes, the rest %sreadable\n", linear, readable ? "" : "not ");
+				printf("# with %d bytes, the rest %sreadable\n", linear,
+				       readable ? "" : "not ");
 			tell(wrong, cut_rows[i].name, k);
 		}
 	}
@@ -526,12 +529,14 @@ test_users(const struct kernel *k)
 {
 	static struct world w;
 
+	static const char *const names[] = { "users 0", "users 1", "users 2", "users 3" };
+
 	for (unsigned users = 0; users <= 3; users++) {
 		world_make(&w, k, NULL);
 		world_put_skb(&w, SKB_USERS, users, 4);
 		/* the tracepoint fires when the last reference is gone, tcp_drop() counts none */
 		if (w.probe->shared)
-			tell(world_expect(&w, users == 1), users == 1 ? "users 1" : users ? "users > 1" : "users 0", k);
+			tell(world_expect(&w, users == 1), names[users], k);
 		else if (users)
 			tell(world_expect(&w, true), "users do not matter", k);
 	}
@@ -551,7 +556,9 @@ test_consumed(const struct kernel *k)
 	} else {
 		const char *wrong = world_run(&w);
 
-		tell(wrong ? wrong : w.run.events == 1 ? NULL : "not shown", "number 1 is a drop", k);
+		if (!wrong && w.run.events != 1)
+			wrong = "it is not shown";
+		tell(wrong, "number 1 is a drop", k);
 	}
 }
 
@@ -598,14 +605,16 @@ test_interfaces(const struct kernel *k)
 
 	for (size_t i = 0; i < COUNT(interface_rows); i++) {
 		const char *wrong;
+		uint32_t want;
 
 		world_make(&w, k, NULL);
+		want = w.o.at[DEV_IFINDEX] == OFFSET_NONE ? interface_rows[i].blind
+		                                          : interface_rows[i].want;
 		world_put_skb(&w, SKB_DEV, interface_rows[i].dev, 8);
 		world_put_skb(&w, SKB_IIF, interface_rows[i].iif, 4);
 		world_put_skb(&w, SKB_SK, world_sock(&w, interface_rows[i].owner), 8);
 		wrong = world_expect(&w, true);
-		if (!wrong && world_event(&w).ifindex != (w.o.at[DEV_IFINDEX] == OFFSET_NONE
-		                                         ? interface_rows[i].blind : interface_rows[i].want))
+		if (!wrong && world_event(&w).ifindex != want)
 			wrong = "the interface is wrong";
 		tell(wrong, interface_rows[i].name, k);
 	}
@@ -660,7 +669,8 @@ find_kernel(const char *name, bool tracepoint)
 
 	for (size_t i = 0; i < COUNT(kernels); i++)
 		if (!strcmp(kernels[i].name, name) && strcmp(kernels[i].probe, "tcp_drop") != 0
-		    && strcmp(kernels[i].probe, "inlined") != 0 && !strcmp(kernels[i].probe, "tracepoint") == tracepoint)
+		    && strcmp(kernels[i].probe, "inlined") != 0
+		    && !strcmp(kernels[i].probe, "tracepoint") == tracepoint)
 			found = &kernels[i];
 	return found;
 }
@@ -818,7 +828,9 @@ test_tcp_drop(const struct kernel *k)
 		return;
 	world_make(&w, k, NULL);
 	wrong = world_expect(&w, true);
-	tell(wrong ? wrong : w.run.marks ? "it is marked" : NULL, "no mark for the tracepoint, which does not fire", k);
+	if (!wrong && w.run.marks)
+		wrong = "it is marked";
+	tell(wrong, "no mark for the tracepoint, which does not fire", k);
 }
 
 int

@@ -137,12 +137,15 @@ test_table(void)
 
 		offsets_table(&o, version_of(kernel));
 		if (is_other(kernel)) {
-			CHECK(o.at[SKB_PROTOCOL] == 180 && atoi(known_fact(row, SKB_PROTOCOL)) == 176,
+			CHECK(o.at[SKB_PROTOCOL] == 180
+				  && atoi(known_fact(row, SKB_PROTOCOL)) == 176,
 			      "table: it does not know every configuration of 6.18");
 			continue;
 		}
-		CHECK(agrees(&o, row, &compared, false), "table: %s %s", fact(&kernels, row, "arch"), kernel);
-		CHECK_INT(compared, 26, "table: every fact for %s %s", fact(&kernels, row, "arch"), kernel);
+		CHECK(agrees(&o, row, &compared, false), "table: %s %s",
+		      fact(&kernels, row, "arch"), kernel);
+		CHECK_INT(compared, 26, "table: every fact for %s %s", fact(&kernels, row, "arch"),
+			  kernel);
 		CHECK(o.exact, "table: %s has a row of its own", kernel);
 		CHECK_INT(offsets_missing(&o), OFFSETS, "table: %s lacks nothing", kernel);
 	}
@@ -238,7 +241,8 @@ read_answer(const char *folder, const char *kernel)
 static uint32_t
 another(uint32_t version)
 {
-	return version >= KERNEL_VERSION(6, 0, 0) ? KERNEL_VERSION(5, 10, 0) : KERNEL_VERSION(7, 3, 0);
+	return version >= KERNEL_VERSION(6, 0, 0) ? KERNEL_VERSION(5, 10, 0)
+						  : KERNEL_VERSION(7, 3, 0);
 }
 
 /* What the question about sockets must be able to tell; not sock_net, rcv_wnd, the inode. */
@@ -280,13 +284,15 @@ test_confirmed(unsigned row, const char *kernel)
 
 	offsets_table(&o, version_of(kernel));
 	offsets_answer(&o, answer, count);
-	CHECK_INT(o.at[TCP_RCV_WND], atoi(known_fact(row, TCP_RCV_WND)), "rcv_wnd: %s confirms", kernel);
+	CHECK_INT(o.at[TCP_RCV_WND], atoi(known_fact(row, TCP_RCV_WND)), "rcv_wnd: %s confirms",
+		  kernel);
 	CHECK_INT(o.source[TCP_RCV_WND], OFFSET_TABLE, "rcv_wnd: from the table");
 
 	offsets_table(&o, version_of(kernel) + KERNEL_VERSION(0, 1, 0));
 	offsets_answer(&o, answer, count);
 	if (!o.exact)
-		CHECK_INT(o.at[TCP_RCV_WND], OFFSET_NONE, "rcv_wnd: not by %s for a neighbour", kernel);
+		CHECK_INT(o.at[TCP_RCV_WND], OFFSET_NONE, "rcv_wnd: not by %s for a neighbour",
+			  kernel);
 
 	for (unsigned id = TCP_RCV_NXT; id <= TCP_TOTAL_RETRANS; id++) {
 		if (id == TCP_RCV_WND)
@@ -312,9 +318,11 @@ test_alone(unsigned row, const char *kernel)
 		const char *want = known_fact(row, id);
 
 		if (*want)
-			CHECK_INT(o.at[id], atoi(want), "alone: %s of %s", offsets_name((enum offset)id), kernel);
+			CHECK_INT(o.at[id], atoi(want), "alone: %s of %s",
+				  offsets_name((enum offset)id), kernel);
 	}
-	CHECK_INT(o.at[SKB_TAIL] + 4, atoi(fact(&kernels, row, "sk_buff.end")), "alone: tail of %s", kernel);
+	CHECK_INT(o.at[SKB_TAIL] + 4, atoi(fact(&kernels, row, "sk_buff.end")), "alone: tail of %s",
+		  kernel);
 	CHECK_INT(o.source[SOCK_DADDR], OFFSET_TABLE, "alone: nothing of sockets from %s", kernel);
 	CHECK_INT(o.at[TCP_RCV_WND], OFFSET_NONE, "alone: no rcv_wnd on %s", kernel);
 }
@@ -327,7 +335,8 @@ test_answers(void)
 	for (unsigned row = 0; row < kernels.rows; row++) {
 		const char *kernel = fact(&kernels, row, "kernel");
 
-		if (strcmp(fact(&kernels, row, "arch"), "x86_64") != 0 || !read_answer("readback", kernel))
+		if (strcmp(fact(&kernels, row, "arch"), "x86_64") != 0
+		    || !read_answer("readback", kernel))
 			continue;
 		found++;
 		test_answer(row, kernel);
@@ -350,7 +359,8 @@ make_answer(const struct bpf_insn *loads, unsigned count)
 	for (unsigned i = 0, next = 0; i < question.count; i++) {
 		if (question.insn[i].code == (BPF_LDX | BPF_MEM | BPF_W) && next < count) {
 			answer[n++] = loads[next++];
-			if (answer[n - 1].code == (BPF_LDX | BPF_MEM | BPF_DW) && loads[next - 1].off < 64)
+			if (answer[n - 1].code == (BPF_LDX | BPF_MEM | BPF_DW)
+			    && loads[next - 1].off < 64)
 				answer[n++] = loads[next++]; /* ifindex takes two */
 		} else {
 			answer[n++] = question.insn[i];
@@ -375,12 +385,14 @@ test_configuration(unsigned row)
 	struct offsets o;
 
 	offsets_table(&o, version_of(kernel));
-	CHECK(offsets_answer(&o, answer, make_answer(loads, COUNT(loads))) > 0, "follows: %s %s", kernel,
-	      name);
-	CHECK(o.at[SKB_LEN] == AT("len") && o.at[SKB_DEV] == AT("dev") && o.at[SKB_IIF] == AT("skb_iif")
-	      && o.at[SKB_DATA] == AT("data") && o.at[DEV_IFINDEX] == 216,
+	CHECK(offsets_answer(&o, answer, make_answer(loads, COUNT(loads))) > 0, "follows: %s %s",
+	      kernel, name);
+	CHECK(o.at[SKB_LEN] == AT("len") && o.at[SKB_DEV] == AT("dev")
+		  && o.at[SKB_IIF] == AT("skb_iif") && o.at[SKB_DATA] == AT("data")
+		  && o.at[DEV_IFINDEX] == 216,
 	      "follows: %s %s, what was told", kernel, name);
-	CHECK(o.at[SKB_TRANSPORT] == AT("transport_header") && o.at[SKB_NETWORK] == AT("network_header"),
+	CHECK(o.at[SKB_TRANSPORT] == AT("transport_header")
+		  && o.at[SKB_NETWORK] == AT("network_header"),
 	      "follows: %s %s, headers", kernel, name);
 	CHECK(o.at[SKB_HEAD] == AT("head") && o.at[SKB_USERS] == AT("users"),
 	      "follows: %s %s, head and users", kernel, name);
@@ -474,7 +486,8 @@ test_overrides(void)
 		offsets_table(&o, KERNEL_VERSION(6, 12, 0));
 		CHECK_INT(offsets_override(&o, list, err, sizeof(err)), overrides[i].want,
 		          "override: '%s'", list);
-		if (!CHECK(strstr(err, overrides[i].says), "override: '%s' says what is wrong", list))
+		if (!CHECK(strstr(err, overrides[i].says), "override: '%s' says what is wrong",
+			   list))
 			printf("# %s\n", err);
 		if (overrides[i].want)
 			continue;
@@ -497,7 +510,8 @@ test_missing(void)
 	CHECK_INT(offsets_missing(&o), SOCK_STATE, "missing: sock.skc_state");
 	offsets_table(&o, KERNEL_VERSION(6, 12, 0));
 	o.at[NET_INUM] = o.at[TCP_RCV_WND] = o.at[SKB_IIF] = OFFSET_NONE;
-	CHECK_INT(offsets_missing(&o), OFFSETS, "missing: nothing without which no drop can be told");
+	CHECK_INT(offsets_missing(&o), OFFSETS,
+		  "missing: nothing without which no drop can be told");
 }
 
 int

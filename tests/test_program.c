@@ -148,7 +148,8 @@ test_golden(size_t i)
 	if (!want)
 		want = fopen("/dev/null", "r");
 	if (!CHECK(got && want && same(got, want, &line), "golden: %s", golden[i].name))
-		printf("# line %u differs; tests/golden/update shows how and takes it over\n", line);
+		printf("# line %u differs; tests/golden/update shows how and takes it over\n",
+		       line);
 	if (want)
 		fclose(want);
 	if (got && golden[i].command)
@@ -353,9 +354,11 @@ test_misfits(void)
 		if (offsets_override(&offsets, misfits[i].list, err, sizeof(err)))
 			printf("Bail out! %s\n", err);
 		p.probe = probe_get(PROBES - 1);
-		CHECK_INT(program_build(&code, &p), misfits[i].want, "offsets: %s", misfits[i].list);
+		CHECK_INT(program_build(&code, &p), misfits[i].want, "offsets: %s",
+			  misfits[i].list);
 		p.probe = probe_get(0);
-		CHECK_INT(program_build(&code, &p), misfits[i].want, "offsets, kprobe: %s", misfits[i].list);
+		CHECK_INT(program_build(&code, &p), misfits[i].want, "offsets, kprobe: %s",
+			  misfits[i].list);
 		if (!misfits[i].want)
 			CHECK(!check_limits(), "offsets: within limits with %s", misfits[i].list);
 	}
@@ -399,7 +402,8 @@ test_load(unsigned probe, uint32_t version, const struct filter *filter, struct 
 	int fd;
 
 	log[0] = '\0';
-	if (build(probe, version, version >= KERNEL_VERSION(6, 11, 0) ? 4 : 2, &filter->filter, maps))
+	if (build(probe, version, version >= KERNEL_VERSION(6, 11, 0) ? 4 : 2, &filter->filter,
+		  maps))
 		return;
 	p.count = code.count;
 	fd = attach_load(&p);
@@ -411,7 +415,8 @@ test_load(unsigned probe, uint32_t version, const struct filter *filter, struct 
 		printf("# %u instructions, %u processed\n", code.count, processed(log));
 		close(fd);
 	} else {
-		printf("# %s\n# %.400s\n", strerror(-fd), strlen(log) > 400 ? log + strlen(log) - 400 : log);
+		printf("# %s\n# %.400s\n", strerror(-fd),
+		       strlen(log) > 400 ? log + strlen(log) - 400 : log);
 	}
 }
 

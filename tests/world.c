@@ -312,7 +312,7 @@ world_make(struct world *w, const struct kernel *k, const struct packet *packet)
 	make_packet(w, packet ? packet : &plain);
 	world_put(w->net, w->o.at[NET_INUM], INUM, 4);
 	world_put(w->dev, w->o.at[DEV_IFINDEX], DEV, 4);
-	/* a kprobe at an entry has the return address on the stack, one at a call is there itself */
+	/* at an entry the return address is on the stack; at a call the place is its own */
 	w->frame[0] = w->probe->kind == PROBE_KPROBE ? LOCATION : LOCATION + 0x1000;
 	w->regs.rip = w->probe->kind == PROBE_KPROBE ? LOCATION - 0x1000 : LOCATION;
 	w->regs.rsp = AT_STACK;

@@ -22,7 +22,7 @@ struct kernel {
 	const char *name;
 	uint32_t    version;
 	const char *probe;
-	uint8_t     arguments; /* of the tracepoint; of an inlined site: skb's register, 7 rdi, 8 r8 */
+	uint8_t     arguments; /* of the tracepoint; of sites: skb's register, 7 rdi or 8 r8 */
 	int32_t     read;
 	bool        consumed;  /* has SKB_CONSUMED, as number 1 */
 };
