@@ -92,7 +92,9 @@ enum {
 	/* registers: a window on the stack; the load's offset is an enum offset then */
 	SKB = 11, SOCK, LINKS,
 	/* helper: the one that reads memory on this kernel */
-	READ = -1,
+	READER = -1,
+	/* an offset in a READ: of this field */
+	FIELD = 0x10000,
 	/* labels: of the block's own scope, and where to go when a look-up fails */
 	OTHER = 1000, LOCAL, LOCALS = 5,
 	/* maps */
@@ -124,6 +126,15 @@ in_links(const struct builder *b, enum offset id)
 	return SLOT(links) + b->at[id] - link_start(b);
 }
 
+/*
+ * if (probe_read(stack + slot, size, from + add)) goto fail
+ * fail 0, which is DONE, is a label too; -1: never mind. add may be FIELD + an
+ * enum offset. Two slots of no opcode that append() replaces.
+ */
+#define READ_OPCODE (BPF_JMP | 0xe0)
+#define READ(slot, size, from, add, fail) \
+	INSN(READ_OPCODE, from, 0, slot, size), INSN(READ_OPCODE, 0, 0, fail, add)
+
 static int
 window_slot(const struct builder *b, int window, int id)
 {
@@ -142,7 +153,7 @@ resolve(const struct builder *b, struct bpf_insn i)
 		i.src_reg = FP;
 	} else if (BPF_CLASS(i.code) == BPF_JMP && i.off >= OTHER) {
 		i.off = (int16_t)(i.off == OTHER ? b->other : b->locals + i.off - LOCAL);
-	} else if (i.code == (BPF_JMP | BPF_CALL) && i.imm == READ) {
+	} else if (i.code == (BPF_JMP | BPF_CALL) && i.imm == READER) {
 		i.imm = b->p->read;
 	} else if (i.code == (BPF_LD | BPF_DW | BPF_IMM) && i.src_reg == BPF_PSEUDO_MAP_FD) {
 		i.imm = maps[i.imm];
@@ -151,12 +162,36 @@ resolve(const struct builder *b, struct bpf_insn i)
 }
 
 static void
+append_one(struct builder *b, struct bpf_insn i)
+{
+	i = resolve(b, i);
+	bpf_asm_append(b->a, NULL, &i, 1);
+}
+
+static void
+append_read(struct builder *b, const struct bpf_insn *i)
+{
+	int add = i[1].imm >= FIELD ? b->at[i[1].imm - FIELD] : i[1].imm;
+	const struct bpf_insn read[] = {
+		MOV(R1, FP), ADDI(R1, i[0].off), MOVI(R2, i[0].imm), MOV(R3, i[0].dst_reg),
+		ADDI(R3, add), CALL(READER), JNEI(R0, 0, i[1].off),
+	};
+
+	for (unsigned n = 0; n < sizeof(read) / sizeof(read[0]); n++)
+		if ((n != 4 || add) && (n != 6 || i[1].off >= 0))
+			append_one(b, read[n]);
+}
+
+static void
 append(struct builder *b, const char *title, const struct bpf_insn *insn, size_t count)
 {
+	if (title)
+		bpf_asm_title(b->a, title);
 	for (size_t i = 0; i < count; i++) {
-		struct bpf_insn resolved = resolve(b, insn[i]);
-
-		bpf_asm_append(b->a, i ? NULL : title, &resolved, 1);
+		if (insn[i].code == READ_OPCODE)
+			append_read(b, &insn[i++]);
+		else
+			append_one(b, insn[i]);
 	}
 }
 
@@ -186,24 +221,18 @@ known(const struct builder *b, enum offset id)
 	return b->at[id] != OFFSET_NONE;
 }
 
-/* if (probe_read(stack + slot, size, from + add)) goto fail; fail < 0: never mind */
-static void
-read_memory(struct builder *b, int slot, int size, int from, int add, int fail)
-{
-	EMIT_VALUES(b, MOV(R1, FP), ADDI(R1, slot), MOVI(R2, size), MOV(R3, from));
-	if (add)
-		EMIT_VALUES(b, ADDI(R3, add));
-	EMIT(b, NULL, CALL(READ));
-	if (fail >= 0)
-		EMIT_VALUES(b, JNEI(R0, 0, fail));
-}
+/* event.known |= bits */
+#define SET_KNOWN(bits) \
+	LOAD(BPF_B, R1, FP, SLOT(event.known)), ORI(R1, bits), STORE(BPF_B, FP, SLOT(event.known), R1)
 
-static void
-set_known(struct builder *b, int bits)
-{
-	EMIT_VALUES(b, LOAD(BPF_B, R1, FP, SLOT(event.known)), ORI(R1, bits),
-	            STORE(BPF_B, FP, SLOT(event.known), R1));
-}
+/* Kernel addresses have the top bit set; NULL and numbers in a union's place do not. */
+#define UNLESS_POINTER(reg, label) JSGEI(reg, 0, label)
+
+/* perf_event_output(r6, map, this CPU, event) */
+#define OUTPUT(map) \
+	MOV(R1, R6), LOAD_MAP(R2, map), MOV32I(R3, BPF_F_CURRENT_CPU), \
+	MOV(R4, FP), ADDI(R4, SLOT(event)), MOVI(R5, sizeof(struct event)), \
+	CALL(BPF_FUNC_perf_event_output)
 
 static void
 load_argument(struct builder *b, int dst, unsigned number)
@@ -245,7 +274,7 @@ find_buffer(struct builder *b)
 		EMIT_VALUES(b, JEQI(R1, (int)b->p->consumed, DONE));
 	}
 	EMIT(b, "the fields of skb from len to users", STORE(BPF_DW, FP, SLOT(buffer), R7));
-	read_memory(b, SLOT(skb), b->at[SKB_USERS] + 4 - b->base, R7, b->base, DONE);
+	EMIT_VALUES(b, READ(SLOT(skb), b->at[SKB_USERS] + 4 - b->base, R7, b->base, DONE));
 	if (probe->shared)
 		EMIT(b, "if (skb->users != 1) return", LOAD(BPF_W, R1, SKB, SKB_USERS),
 		     JNEI(R1, 1, DONE));
@@ -280,9 +309,7 @@ find_network_header(struct builder *b)
 	     ADD(R8, R1),
 	     STORE(BPF_DW, FP, SLOT(network), R8));
 	clear_event(b);
-	bpf_asm_title(b->a, "the first 20 bytes of the IP header");
-	read_memory(b, SLOT(event.ip), 20, R8, 0, DONE);
-	EMIT(b, "which IP version",
+	EMIT(b, "which IP version", READ(SLOT(event.ip), 20, R8, 0, DONE),
 	     LOAD(BPF_H, R1, SKB, SKB_PROTOCOL), BE(R1, 16),
 	     LOAD(BPF_B, R2, FP, SLOT(event.ip)), MOV(R3, R2), RSHI(R3, 4),
 	     JEQI(R3, 4, IPV4), JEQI(R3, 6, IPV6), GOTO(DONE));
@@ -326,7 +353,7 @@ skip_extension(struct builder *b)
 	     LOAD(BPF_W, R1, SKB, SKB_TAIL), LOAD(BPF_DW, R2, SKB, SKB_HEAD),
 	     MOV(R3, R8), ADD(R3, R9), ADD(R1, R2), SUB(R1, R3), JSGTI(R1, 7, LINEAR), GOTO(DONE),
 	     LABEL(LINEAR),
-	     MOV(R1, FP), ADDI(R1, SLOT(word)), MOVI(R2, 8), CALL(READ), JNEI(R0, 0, DONE),
+	     MOV(R1, FP), ADDI(R1, SLOT(word)), MOVI(R2, 8), CALL(READER), JNEI(R0, 0, DONE),
 	     LOAD(BPF_DW, R3, FP, SLOT(header_type)),
 	     LOAD(BPF_B, R4, FP, SLOT(word)), LOAD(BPF_B, R5, FP, SLOT(word) + 1),
 	     JEQI(R3, 44, FRAGMENT), JEQI(R3, 51, AUTHENTICATION),
@@ -349,9 +376,9 @@ read_ipv6(struct builder *b)
 		EMIT(b, NULL, GOTO(DONE));
 		return;
 	}
-	EMIT(b, NULL, JEQI(R1, ETH_P_IP, DONE), JGTI(R9, 39, LINEAR), GOTO(DONE), LABEL(LINEAR));
-	read_memory(b, SLOT(event.ip) + 20, 20, R8, 20, DONE);
-	EMIT(b, NULL, STOREI(BPF_B, FP, SLOT(event.family), 6),
+	EMIT(b, NULL, JEQI(R1, ETH_P_IP, DONE), JGTI(R9, 39, LINEAR), GOTO(DONE), LABEL(LINEAR),
+	     READ(SLOT(event.ip) + 20, 20, R8, 20, DONE),
+	     STOREI(BPF_B, FP, SLOT(event.family), 6),
 	     LOAD(BPF_B, R4, FP, SLOT(event.ip) + 6), MOVI(R9, 40));
 	for (int i = 0; i < EXT_HEADERS; i++)
 		skip_extension(b);
@@ -381,11 +408,10 @@ read_tcp(struct builder *b)
 	     LOAD(BPF_W, R9, SKB, SKB_TAIL), LOAD(BPF_DW, R1, SKB, SKB_HEAD),
 	     ADD(R9, R1), SUB(R9, R8),
 	     JSGTI(R9, EVENT_TCP_BYTES - 1, WHOLE), JSGTI(R9, 3, PORTS), GOTO(END),
-	     LABEL(PORTS));
-	read_memory(b, SLOT(event.tcp), 4, R8, 0, END);
-	EMIT(b, NULL, STOREI(BPF_B, FP, SLOT(event.tcp_bytes), 4), GOTO(END), LABEL(WHOLE));
-	read_memory(b, SLOT(event.tcp), EVENT_TCP_BYTES, R8, 0, END);
-	EMIT(b, NULL, STOREI(BPF_B, FP, SLOT(event.tcp_bytes), EVENT_TCP_BYTES), LABEL(END));
+	     LABEL(PORTS), READ(SLOT(event.tcp), 4, R8, 0, END),
+	     STOREI(BPF_B, FP, SLOT(event.tcp_bytes), 4), GOTO(END),
+	     LABEL(WHOLE), READ(SLOT(event.tcp), EVENT_TCP_BYTES, R8, 0, END),
+	     STOREI(BPF_B, FP, SLOT(event.tcp_bytes), EVENT_TCP_BYTES), LABEL(END));
 }
 
 static void
@@ -454,19 +480,11 @@ mark_reported(struct builder *b)
 	     CALL(BPF_FUNC_map_update_elem));
 }
 
-/* Kernel addresses have the top bit set; NULL and numbers in a union's place do not. */
-static void
-unless_pointer(struct builder *b, int reg, int label)
-{
-	EMIT_VALUES(b, JSGEI(reg, 0, label));
-}
-
 /* sock = the first bytes of *r9, which every kind of socket has in common */
 static void
 read_sock(struct builder *b, int fail)
 {
-	unless_pointer(b, R9, fail);
-	read_memory(b, SLOT(sock), SOCK_BYTES, R9, 0, fail);
+	EMIT_VALUES(b, UNLESS_POINTER(R9, fail), READ(SLOT(sock), SOCK_BYTES, R9, 0, fail));
 }
 
 /*
@@ -490,7 +508,7 @@ check_tcp_socket(struct builder *b)
 	     JEQI(R1, TIME_WAIT, HAVE_SOCKET), JEQI(R1, NEW_SYN_RECV, HAVE_SOCKET));
 	if (!known(b, SOCK_TYPE))
 		return;
-	read_memory(b, SLOT(word), 2, R9, b->at[SOCK_TYPE], FROM_REGISTERS);
+	EMIT(b, NULL, READ(SLOT(word), 2, R9, FIELD + SOCK_TYPE, FROM_REGISTERS));
 	EMIT(b, NULL, LOAD(BPF_H, R1, FP, SLOT(word)),
 	     JEQI(R1, STREAM, HAVE_SOCKET), JEQI(R1, RAW, OTHER), GOTO(FROM_REGISTERS));
 }
@@ -527,7 +545,7 @@ skip_raw_receiver(struct builder *b)
 		EMIT(b, NULL, GOTO(OTHER));
 		return;
 	}
-	read_memory(b, SLOT(word), 2, R9, b->at[SOCK_TYPE], OTHER);
+	EMIT(b, NULL, READ(SLOT(word), 2, R9, FIELD + SOCK_TYPE, OTHER));
 	EMIT(b, NULL, LOAD(BPF_H, R1, FP, SLOT(word)), JNEI(R1, RAW, OTHER), GOTO(COPY));
 }
 
@@ -594,7 +612,7 @@ socket_from_stack(struct builder *b)
 			if (!i)
 				bpf_asm_title(b->a, "r9 = a socket of this packet in the caller's frame");
 			EMIT_VALUES(b, LOAD(BPF_DW, R9, R6, arch.stack_pointer));
-			read_memory(b, SLOT(saved), 8 * SAVED, R9, 8 * (i + 1), NO_LISTENER);
+			EMIT_VALUES(b, READ(SLOT(saved), 8 * SAVED, R9, 8 * (i + 1), NO_LISTENER));
 		}
 		b->other = bpf_asm_label(b->a);
 		EMIT_VALUES(b, LOAD(BPF_DW, R9, FP, SLOT(saved) + i % SAVED * 8));
@@ -669,14 +687,14 @@ static void
 find_socket(struct builder *b)
 {
 	bpf_asm_title(b->a, "skb->dev and skb->sk");
-	read_memory(b, SLOT(links), 16, R7, link_start(b), DONE);
+	EMIT_VALUES(b, READ(SLOT(links), 16, R7, link_start(b), DONE));
 	socket_given(b);
 	socket_from_buffer(b);
 	socket_from_registers(b);
 	skip_copies(b);
 	EMIT(b, "the socket's state", LABEL(HAVE_SOCKET),
-	     LOAD(BPF_B, R1, SOCK, SOCK_STATE), STORE(BPF_B, FP, SLOT(event.state), R1));
-	set_known(b, EVENT_HAS_SOCKET);
+	     LOAD(BPF_B, R1, SOCK, SOCK_STATE), STORE(BPF_B, FP, SLOT(event.state), R1),
+	     SET_KNOWN(EVENT_HAS_SOCKET));
 }
 
 static void
@@ -697,28 +715,25 @@ count_match(struct builder *b)
 static void
 read_numbers(struct builder *b)
 {
-	static const struct { enum offset id; int slot; } number[] = {
-		{ TCP_RCV_NXT,       SLOT(event.rcv_nxt) },
-		{ TCP_SND_UNA,       SLOT(event.snd_una) },
-		{ TCP_SND_NXT,       SLOT(event.snd_nxt) },
-		{ TCP_SRTT_US,       SLOT(event.srtt_us) },
-		{ TCP_TOTAL_RETRANS, SLOT(event.total_retrans) },
+	static const enum offset numbers[] = {
+		TCP_RCV_NXT, TCP_SND_UNA, TCP_SND_NXT, TCP_SRTT_US, TCP_TOTAL_RETRANS,
 	};
-	enum { COUNT_OF = sizeof(number) / sizeof(number[0]) };
 
-	for (unsigned i = 0; i < COUNT_OF; i++)
-		if (!known(b, number[i].id))
+	for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (!known(b, numbers[i]))
 			return;
 	EMIT(b, "the numbers of a full socket", LOAD(BPF_B, R1, FP, SLOT(event.state)),
 	     JEQI(R1, TIME_WAIT, NO_NUMBERS), JEQI(R1, NEW_SYN_RECV, NO_NUMBERS),
-	     JEQI(R1, LISTEN, NO_NUMBERS));
-	for (unsigned i = 0; i < COUNT_OF; i++)
-		read_memory(b, number[i].slot, 4, R9, b->at[number[i].id], NO_NUMBERS);
-	set_known(b, EVENT_HAS_NUMBERS);
-	if (known(b, TCP_RCV_WND)) {
-		read_memory(b, SLOT(event.rcv_wnd), 4, R9, b->at[TCP_RCV_WND], NO_NUMBERS);
-		set_known(b, EVENT_HAS_RCV_WND);
-	}
+	     JEQI(R1, LISTEN, NO_NUMBERS),
+	     READ(SLOT(event.rcv_nxt), 4, R9, FIELD + TCP_RCV_NXT, NO_NUMBERS),
+	     READ(SLOT(event.snd_una), 4, R9, FIELD + TCP_SND_UNA, NO_NUMBERS),
+	     READ(SLOT(event.snd_nxt), 4, R9, FIELD + TCP_SND_NXT, NO_NUMBERS),
+	     READ(SLOT(event.srtt_us), 4, R9, FIELD + TCP_SRTT_US, NO_NUMBERS),
+	     READ(SLOT(event.total_retrans), 4, R9, FIELD + TCP_TOTAL_RETRANS, NO_NUMBERS),
+	     SET_KNOWN(EVENT_HAS_NUMBERS));
+	if (known(b, TCP_RCV_WND))
+		EMIT(b, NULL, READ(SLOT(event.rcv_wnd), 4, R9, FIELD + TCP_RCV_WND, NO_NUMBERS),
+		     SET_KNOWN(EVENT_HAS_RCV_WND));
 	EMIT(b, NULL, LABEL(NO_NUMBERS));
 }
 
@@ -727,11 +742,11 @@ read_netns(struct builder *b)
 {
 	if (!known(b, SOCK_NET) || !known(b, NET_INUM))
 		return;
-	EMIT(b, "netns = sk->sk_net->ns.inum", LOAD(BPF_DW, R3, SOCK, SOCK_NET));
-	unless_pointer(b, R3, NO_NETNS);
-	read_memory(b, SLOT(event.netns), 4, R3, b->at[NET_INUM], NO_NETNS);
-	set_known(b, EVENT_HAS_NETNS);
-	EMIT(b, NULL, LABEL(NO_NETNS));
+	EMIT(b, "netns = sk->sk_net->ns.inum", LOAD(BPF_DW, R3, SOCK, SOCK_NET),
+	     UNLESS_POINTER(R3, NO_NETNS),
+	     READ(SLOT(event.netns), 4, R3, FIELD + NET_INUM, NO_NETNS),
+	     SET_KNOWN(EVENT_HAS_NETNS),
+	     LABEL(NO_NETNS));
 }
 
 /* The receive path clears skb->dev, and its place is an rb-tree link in a socket's queue. */
@@ -748,12 +763,10 @@ read_interface(struct builder *b)
 		     JEQI(R1, 0, DEVICE),
 		     LOAD(BPF_DW, R1, LINKS, SKB_SK), JNEI(R1, 0, HAVE_INTERFACE));
 	EMIT(b, NULL, LABEL(DEVICE));
-	if (known(b, DEV_IFINDEX)) {
+	if (known(b, DEV_IFINDEX))
 		EMIT(b, "if (skb->dev) ifindex = skb->dev->ifindex",
-		     LOAD(BPF_DW, R3, LINKS, SKB_DEV));
-		unless_pointer(b, R3, HAVE_INTERFACE);
-		read_memory(b, SLOT(event.ifindex), 4, R3, b->at[DEV_IFINDEX], -1);
-	}
+		     LOAD(BPF_DW, R3, LINKS, SKB_DEV), UNLESS_POINTER(R3, HAVE_INTERFACE),
+		     READ(SLOT(event.ifindex), 4, R3, FIELD + DEV_IFINDEX, -1));
 	EMIT(b, NULL, LABEL(HAVE_INTERFACE));
 }
 
@@ -770,8 +783,7 @@ read_place(struct builder *b)
 	if (given(b, probe->reason)) {
 		bpf_asm_title(b->a, "reason");
 		load_reason(b, R1);
-		EMIT(b, NULL, STORE(BPF_W, FP, SLOT(event.reason), R1));
-		set_known(b, EVENT_HAS_REASON);
+		EMIT(b, NULL, STORE(BPF_W, FP, SLOT(event.reason), R1), SET_KNOWN(EVENT_HAS_REASON));
 	}
 	bpf_asm_title(b->a, "location");
 	if (probe->location) {
@@ -782,18 +794,10 @@ read_place(struct builder *b)
 		            STORE(BPF_DW, FP, SLOT(event.location), R3));
 	} else {
 		EMIT_VALUES(b, LOAD(BPF_DW, R3, R6, arch.stack_pointer));
-		read_memory(b, SLOT(event.location), 8, R3, 0, -1);
+		EMIT(b, NULL, READ(SLOT(event.location), 8, R3, 0, -1));
 	}
 	EMIT(b, "comm", MOV(R1, FP), ADDI(R1, SLOT(event.comm)), MOVI(R2, EVENT_COMM),
 	     CALL(BPF_FUNC_get_current_comm));
-}
-
-static void
-output(struct builder *b, int map)
-{
-	EMIT_VALUES(b, MOV(R1, R6), LOAD_MAP(R2, map), MOV32I(R3, BPF_F_CURRENT_CPU),
-	            MOV(R4, FP), ADDI(R4, SLOT(event)), MOVI(R5, sizeof(struct event)),
-	            CALL(BPF_FUNC_perf_event_output));
 }
 
 /*
@@ -808,10 +812,8 @@ send_event(struct builder *b)
 	     LOAD_MAP(R1, MAP_ARMED), MOV(R2, FP), ADDI(R2, SLOT(word)),
 	     CALL(BPF_FUNC_map_lookup_elem), JEQI(R0, 0, QUIET),
 	     MOV(R9, R0), LOAD(BPF_W, R1, R9, 0), JEQI(R1, 0, QUIET));
-	output(b, MAP_BELLS);
-	EMIT(b, NULL, JNEI(R0, 0, DONE), STOREI(BPF_W, R9, 0, 0), GOTO(DONE));
-	EMIT(b, "else leave it in the ring", LABEL(QUIET));
-	output(b, MAP_RINGS);
+	EMIT(b, NULL, OUTPUT(MAP_BELLS), JNEI(R0, 0, DONE), STOREI(BPF_W, R9, 0, 0), GOTO(DONE));
+	EMIT(b, "else leave it in the ring", LABEL(QUIET), OUTPUT(MAP_RINGS));
 }
 
 static int
