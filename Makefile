@@ -10,15 +10,16 @@ MANDIR  = $(PREFIX)/share/man
 ARCH   := $(shell uname -m)
 
 # In the order of the data: this list is the map of the program.
-OBJECTS = main.o options.o kernel.o probe.o offsets.o program.o bpf_asm.o \
+OBJECTS = main.o options.o kernel.o probe.o offsets.o program.o find_packet.o find_socket.o builder.o bpf_asm.o \
           inlined.o kcore.o sites.o tracer.o attach.o advice.o ring.o decode.o kallsyms.o tracefs.o \
-          names.o reasons.o format.o check.o dump.o text.o memory.o
+          names.o reasons.o zone.o format.o check.o dump.o text.o memory.o
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE= $(WARNINGS) -ffile-prefix-map=$(CURDIR)=. -MMD -MP \
              -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables \
              -fno-unwind-tables -fno-pic $(MUSL_CFLAGS) $(CFLAGS)
-ALL_LDFLAGS = -static -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,noseparate-code -Wl,-z,norelro $(MUSL_LDFLAGS) $(LDFLAGS)
+ALL_LDFLAGS = -static -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,noseparate-code -Wl,-z,norelro \
+              -Wl,-z,common-page-size=64 $(MUSL_LDFLAGS) $(LDFLAGS)
 
 # clang on a system whose libc is not musl: Debian keeps musl in a folder of its own.
 MUSL = $(firstword $(wildcard /usr/lib/$(ARCH)-linux-musl /usr/lib/musl/lib))

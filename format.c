@@ -5,13 +5,14 @@
  */
 #define _GNU_SOURCE
 #include <string.h>
-#include <time.h>
 
 #include "format.h"
 #include "names.h"
+#include "zone.h"
 
 enum {
 	SECOND = 1000000000, /* nanoseconds */
+	DAY    = 86400,      /* seconds */
 	COMM   = 6 * sizeof(((struct drop *)0)->comm), /* as printed: no byte gives more than 6 */
 };
 
@@ -51,23 +52,19 @@ static const struct {
 	{ 0x2060, 0x206f }, { 0xfeff, 0xfeff }, { 0xfff9, 0xfffb },
 };
 
-static const char two_digits[] =
-	"00010203040506070809" "10111213141516171819" "20212223242526272829"
-	"30313233343536373839" "40414243444546474849" "50515253545556575859"
-	"60616263646566676869" "70717273747576777879" "80818283848586878889"
-	"90919293949596979899";
-
-static const char hex_digits[] = "0123456789abcdef";
-
+/* The pieces are so short that a call of memcpy() takes longer. */
 static void
 put_bytes(struct out *o, const char *bytes, size_t n)
 {
-	if (o->cut || n > (size_t)(o->end - o->at)) {
+	char *at = o->at;
+
+	if (o->cut || n > (size_t)(o->end - at)) {
 		o->cut = true;
 		return;
 	}
-	memcpy(o->at, bytes, n);
 	o->at += n;
+	while (at < o->at)
+		*at++ = *bytes++;
 }
 
 static void
@@ -90,34 +87,25 @@ finish(const struct out *o, const char *buf)
 
 /* At least digits of them, which is at most 20. */
 static void
-put_digits(struct out *o, uint64_t number, unsigned digits)
+put_digits(struct out *o, uint64_t number, unsigned base, unsigned digits)
 {
 	char text[20], *end = text + sizeof(text), *at = end;
 
-	for (; number >= 10; number /= 100)
-		memcpy(at -= 2, two_digits + number % 100 * 2, 2);
-	if (number)
-		*--at = (char)('0' + number);
-	while (at > end - digits)
-		*--at = '0';
+	for (; number || at > end - digits; number /= base)
+		*--at = "0123456789abcdef"[number % base];
 	put_bytes(o, at, (size_t)(end - at));
 }
 
 static void
 put_number(struct out *o, uint64_t number)
 {
-	put_digits(o, number, 1);
+	put_digits(o, number, 10, 1);
 }
 
 static void
 put_hex(struct out *o, uint64_t number)
 {
-	char text[16], *end = text + sizeof(text), *at = end;
-
-	do
-		*--at = hex_digits[number & 15];
-	while (number >>= 4);
-	put_bytes(o, at, (size_t)(end - at));
+	put_digits(o, number, 16, 1);
 }
 
 /* Length of the UTF-8 sequence at text, its code point in *point; 0: invalid. */
@@ -148,57 +136,30 @@ is_hidden(uint32_t point)
 	return false;
 }
 
-/* n bytes that may not stand as they are, at most 4 bytes each; the length of what does */
+/* The next character of text, as it may be written; returns how many bytes of text it took. */
 static unsigned
-escape_text(char *piece, const unsigned char *bytes, unsigned n)
-{
-	unsigned used = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		piece[used++] = '\\';
-		if (bytes[i] == '\\') {
-			piece[used++] = '\\';
-			continue;
-		}
-		piece[used++] = 'x';
-		piece[used++] = hex_digits[bytes[i] >> 4];
-		piece[used++] = hex_digits[bytes[i] & 15];
-	}
-	return used;
-}
-
-/* point is in hidden[], or a quote, or a backslash */
-static unsigned
-escape_json(char *piece, uint32_t point)
-{
-	if (point == '"' || point == '\\') {
-		piece[0] = '\\';
-		piece[1] = (char)point;
-		return 2;
-	}
-	memcpy(piece, "\\u", 2);
-	for (unsigned i = 0; i < 4; i++)
-		piece[2 + i] = hex_digits[point >> (12 - 4 * i) & 15];
-	return 6;
-}
-
-/* How the next character of text is written: *taken bytes of it become the result's. */
-static unsigned
-escape(char piece[16], const unsigned char *text, bool json, unsigned *taken)
+put_safe(struct out *o, const unsigned char *text, bool json)
 {
 	uint32_t point;
-	unsigned n = read_utf8(text, &point);
+	unsigned n = read_utf8(text, &point), taken = n ? n : 1;
 
-	*taken = n ? n : 1;
-	if (!n && json) {
-		memcpy(piece, "\xef\xbf\xbd", 3); /* U+FFFD */
-		return 3;
-	}
 	if (n && !is_hidden(point) && point != '\\' && !(json && point == '"')) {
-		memcpy(piece, text, n);
-		return n;
+		put_bytes(o, (const char *)text, n);
+	} else if (!n && json) {
+		put_text(o, "\xef\xbf\xbd"); /* U+FFFD */
+	} else if (n && (point == '\\' || point == '"')) {
+		put_char(o, '\\');
+		put_char(o, (char)point);
+	} else if (json) {
+		put_text(o, "\\u");
+		put_digits(o, point, 16, 4);
+	} else {
+		for (unsigned i = 0; i < taken; i++) {
+			put_text(o, "\\x");
+			put_digits(o, text[i], 16, 2);
+		}
 	}
-	return json ? escape_json(piece, point) : escape_text(piece, text, *taken);
+	return taken;
 }
 
 /* How many of the next bytes, at most max, stand as they are: nearly always all. */
@@ -219,19 +180,18 @@ put_escaped(struct out *o, const char *text, size_t max, bool json)
 	for (;;) {
 		size_t plain = count_plain(text, max);
 		char piece[16];
-		unsigned taken, n;
+		struct out safe = { piece, piece + sizeof(piece), false };
 
 		put_bytes(o, text, plain);
 		text += plain;
 		max -= plain;
 		if (!*text)
 			return;
-		n = escape(piece, (const unsigned char *)text, json, &taken);
-		if (n > max)
+		text += put_safe(&safe, (const unsigned char *)text, json);
+		if ((size_t)(safe.at - piece) > max)
 			return;
-		put_bytes(o, piece, n);
-		text += taken;
-		max -= n;
+		put_bytes(o, piece, (size_t)(safe.at - piece));
+		max -= (size_t)(safe.at - piece);
 	}
 }
 
@@ -303,58 +263,59 @@ put_address(struct out *o, uint8_t ip, const uint8_t *address)
 		put_ipv4(o, address);
 }
 
-/* The text of a second, kept while the second lasts. */
-struct clock {
-	uint64_t second;
-	char     text[sizeof("2026-11-23T13:05:22") - 1];
-};
-
+/* "2026-11-23T13:05:22" in UTC, or the time of day alone in a zone. */
 static void
-fill_clock(struct clock *c, uint64_t second, bool utc)
+fill_clock(struct out *o, uint64_t second, bool date, const struct zone *zone)
 {
-	struct out o = { c->text, c->text + sizeof(c->text), false };
-	time_t t = (time_t)second;
-	struct tm tm = { 0 };
+	/* whole days more, as the offset may be negative */
+	uint64_t local = second + DAY + (uint64_t)(zone ? zone_offset(zone, (int64_t)second) : 0);
+	int time = (int)(local % DAY), day = (int)(second / DAY);
+	int year = 1970 + day / 366, month = 1;
 
-	if (utc)
-		gmtime_r(&t, &tm);
-	else
-		localtime_r(&t, &tm);
-	put_digits(&o, (uint64_t)tm.tm_year + 1900, 4);
-	put_char(&o, '-');
-	put_digits(&o, (uint64_t)tm.tm_mon + 1, 2);
-	put_char(&o, '-');
-	put_digits(&o, (uint64_t)tm.tm_mday, 2);
-	put_char(&o, 'T');
-	put_digits(&o, (uint64_t)tm.tm_hour, 2);
-	put_char(&o, ':');
-	put_digits(&o, (uint64_t)tm.tm_min, 2);
-	put_char(&o, ':');
-	put_digits(&o, (uint64_t)tm.tm_sec, 2);
-	c->second = second;
+	while (zone_days(year + 1, 1) <= day)
+		year++;
+	while (zone_days(year, month + 1) <= day)
+		month++;
+	day -= zone_days(year, month) - 1;
+
+	const int parts[] = { year, month, day, time / 3600, time / 60 % 60, time % 60 };
+
+	for (unsigned i = date ? 0 : 3; i < 6; i++) {
+		put_digits(o, (unsigned)parts[i], 10, i ? 2 : 4);
+		if (i < 5)
+			put_char(o, "--T::"[i]);
+	}
+}
+
+/* fill_clock() for a drop: its text is kept while the second lasts. */
+static void
+put_clock(struct out *o, uint64_t second, const struct format_style *style)
+{
+	static struct {
+		uint64_t second;
+		size_t   length;
+		bool     date;
+		char     text[sizeof("2026-11-23T13:05:22") - 1];
+	} kept = { .second = UINT64_MAX };
+
+	if (kept.second != second || kept.date != style->json) {
+		struct out text = { kept.text, kept.text + sizeof(kept.text), false };
+
+		fill_clock(&text, second, style->json, style->json ? NULL : style->zone);
+		kept.second = second;
+		kept.date = style->json;
+		kept.length = (size_t)(text.at - kept.text);
+	}
+	put_bytes(o, kept.text, kept.length);
 }
 
 static void
-put_utc(struct out *o, uint64_t time)
+put_utc(struct out *o, uint64_t time, const struct format_style *style)
 {
-	static struct clock clock = { .second = UINT64_MAX };
-
-	if (clock.second != time / SECOND)
-		fill_clock(&clock, time / SECOND, true);
-	put_bytes(o, clock.text, sizeof(clock.text));
+	put_clock(o, time / SECOND, style);
 	put_char(o, '.');
-	put_digits(o, time % SECOND, 9);
+	put_digits(o, time % SECOND, 10, 9);
 	put_char(o, 'Z');
-}
-
-static void
-put_local(struct out *o, uint64_t time)
-{
-	static struct clock clock = { .second = UINT64_MAX };
-
-	if (clock.second != time / SECOND)
-		fill_clock(&clock, time / SECOND, false);
-	put_bytes(o, clock.text + sizeof(clock.text) - 8, 8);
 }
 
 static void
@@ -362,7 +323,7 @@ put_since_start(struct out *o, uint64_t time)
 {
 	put_number(o, time / SECOND);
 	put_char(o, '.');
-	put_digits(o, time % SECOND / 1000, 6);
+	put_digits(o, time % SECOND / 1000, 10, 6);
 }
 
 /* "name+0x1f4 [module]", or "0xffffffff81234567" without a name. */
@@ -447,7 +408,7 @@ put_column(struct out *o, enum column column, const struct format_style *style,
 		if (style->since_start)
 			put_since_start(o, d->since_start);
 		else
-			put_local(o, d->time);
+			put_clock(o, d->time / SECOND, style);
 		break;
 	case PID:
 		put_number(o, d->pid);
@@ -495,147 +456,162 @@ put_drop_text(struct out *o, const struct format_style *style, const struct drop
 	put_char(o, '\n');
 }
 
-/* Each key comes with what stands before it: {"type":"drop", or a comma. */
-static void
-put_key_number(struct out *o, const char *key, bool known, uint64_t number)
-{
-	put_text(o, key);
-	if (known)
-		put_number(o, number);
-	else
-		put_text(o, "null");
-}
+/* What stands behind a JSON key. */
+enum kind {
+	NUMBER,     /* uint32_t */
+	NONZERO,    /* the same; null when it is 0 */
+	SHORT,      /* uint16_t */
+	FAMILY,
+	NUMBERS,    /* an object */
+	FRAMES,     /* an array */
+	QUOTED,     /* and all that follow */
+	UTC = QUOTED,
+	PROCESS,
+	NAME,       /* null when the pointer is NULL */
+	ADDRESS,
+	TCP_STATE,
+	TCP_FLAGS,
+	FRAME,      /* null when its address is 0 */
+};
 
-static void
-put_key_string(struct out *o, const char *key, const char *value, size_t max)
+struct key {
+	char    name[12];
+	uint8_t kind;
+	uint8_t known;  /* where its bool is; 0: it is always known */
+	uint8_t field;  /* where it is */
+};
+
+#define AT(field)        offsetof(struct drop, field)
+#define AT_NUMBER(field) offsetof(struct sock_numbers, field)
+
+static const struct key drop_keys[] = {
+	{ "time",        UTC,       0,               AT(time) },
+	{ "cpu",         NUMBER,    0,               AT(cpu) },
+	{ "pid",         NUMBER,    0,               AT(pid) },
+	{ "comm",        PROCESS,   0,               AT(comm) },
+	{ "ip",          FAMILY,    0,               AT(ip) },
+	{ "saddr",       ADDRESS,   0,               AT(saddr) },
+	{ "sport",       SHORT,     AT(has_ports),   AT(sport) },
+	{ "daddr",       ADDRESS,   0,               AT(daddr) },
+	{ "dport",       SHORT,     AT(has_ports),   AT(dport) },
+	{ "state",       TCP_STATE, AT(state),       AT(state) },
+	{ "flags",       TCP_FLAGS, AT(has_tcp),     AT(flags) },
+	{ "seq",         NUMBER,    AT(has_tcp),     AT(seq) },
+	{ "ack",         NUMBER,    AT(has_tcp),     AT(ack) },
+	{ "window",      SHORT,     AT(has_tcp),     AT(window) },
+	{ "length",      NUMBER,    AT(has_tcp),     AT(length) },
+	{ "reason",      NAME,      AT(has_reason),  AT(reason_name) },
+	{ "reason_code", NUMBER,    AT(has_reason),  AT(reason) },
+	{ "netns",       NONZERO,   0,               AT(netns) },
+	{ "ifindex",     NONZERO,   0,               AT(ifindex) },
+	{ "sock",        NUMBERS,   AT(has_numbers), AT(numbers) },
+	{ "probe",       NAME,      0,               AT(probe) },
+	{ "location",    FRAME,     0,               AT(location) },
+	{ "stack",       FRAMES,    0,               AT(stack) },
+};
+
+static const struct key number_keys[] = {
+	{ "rcv_nxt",     NUMBER,    0,                      AT_NUMBER(rcv_nxt) },
+	{ "rcv_wnd",     NUMBER,    AT_NUMBER(has_rcv_wnd), AT_NUMBER(rcv_wnd) },
+	{ "snd_una",     NUMBER,    0,                      AT_NUMBER(snd_una) },
+	{ "snd_nxt",     NUMBER,    0,                      AT_NUMBER(snd_nxt) },
+	{ "srtt_us",     NUMBER,    0,                      AT_NUMBER(srtt_us) },
+	{ "retrans",     NUMBER,    0,                      AT_NUMBER(total_retrans) },
+};
+
+enum {
+	DROP_KEYS   = sizeof(drop_keys) / sizeof(drop_keys[0]),
+	NUMBER_KEYS = sizeof(number_keys) / sizeof(number_keys[0]),
+};
+
+_Static_assert(AT(stack) <= UINT8_MAX, "format: the places of a drop's fields are bytes");
+
+static bool
+is_null(const struct key *key, const void *field, const char *base,
+        const struct format_style *style)
 {
-	put_text(o, key);
-	if (!value) {
-		put_text(o, "null");
-		return;
+	if (key->known && !base[key->known])
+		return true;
+	switch (key->kind) {
+	case NONZERO: return !*(const uint32_t *)field;
+	case NAME:    return !*(const char *const *)field;
+	case FRAME:   return !((const struct frame *)field)->address;
+	case FRAMES:  return !style->stack || !((const struct drop *)base)->frames;
+	default:      return false;
 	}
-	put_char(o, '"');
-	put_escaped(o, value, max, true);
-	put_char(o, '"');
 }
 
 static void
-put_key_time(struct out *o, const char *key, uint64_t time)
+put_frames_json(struct out *o, const struct drop *d)
 {
-	put_text(o, key);
-	put_char(o, '"');
-	put_utc(o, time);
-	put_char(o, '"');
-}
-
-static void
-put_key_address(struct out *o, const char *key, uint8_t ip, const uint8_t *address)
-{
-	put_text(o, key);
-	put_char(o, '"');
-	put_address(o, ip, address);
-	put_char(o, '"');
-}
-
-/* A state without a name is its number, as a string. */
-static void
-put_key_state(struct out *o, const char *key, const struct drop *d)
-{
-	if (!d->state || d->state_name) {
-		put_key_string(o, key, d->state ? d->state_name : NULL, FORMAT_NAME);
-		return;
-	}
-	put_text(o, key);
-	put_char(o, '"');
-	put_number(o, d->state);
-	put_char(o, '"');
-}
-
-static void
-put_key_flags(struct out *o, const char *key, const struct drop *d)
-{
-	put_text(o, key);
-	if (!d->has_tcp) {
-		put_text(o, "null");
-		return;
-	}
-	put_char(o, '"');
-	put_flags(o, d->flags);
-	put_char(o, '"');
-}
-
-static void
-put_quoted_frame(struct out *o, const struct frame *f)
-{
-	put_char(o, '"');
-	put_frame(o, f, true);
-	put_char(o, '"');
-}
-
-static void
-put_key_stack(struct out *o, const char *key, bool shown, const struct drop *d)
-{
-	put_text(o, key);
-	if (!shown || !d->frames) {
-		put_text(o, "null");
-		return;
-	}
 	for (uint32_t i = 0; i < d->frames && i < DROP_FRAMES; i++) {
-		put_char(o, i ? ',' : '[');
-		put_quoted_frame(o, &d->stack[i]);
+		put_text(o, i ? "\",\"" : "[\"");
+		put_frame(o, &d->stack[i], true);
 	}
-	put_char(o, ']');
+	put_text(o, "\"]");
 }
 
 static void
-put_key_sock(struct out *o, const char *key, const struct drop *d)
-{
-	const struct sock_numbers *n = &d->numbers;
+put_keys(struct out *o, const struct key *keys, unsigned count, const void *base,
+         const struct format_style *style);
 
-	put_text(o, key);
-	if (!d->has_numbers) {
-		put_text(o, "null");
-		return;
+static void
+put_value(struct out *o, enum kind kind, const void *field, const struct drop *d,
+          const struct format_style *style)
+{
+	switch (kind) {
+	case NUMBER:
+	case NONZERO:   put_number(o, *(const uint32_t *)field); break;
+	case SHORT:     put_number(o, *(const uint16_t *)field); break;
+	case FAMILY:    put_number(o, d->ip); break;
+	case FRAMES:    put_frames_json(o, d); break;
+	case UTC:       put_utc(o, d->time, style); break;
+	case PROCESS:   put_escaped(o, field, COMM, true); break;
+	case NAME:      put_escaped(o, *(const char *const *)field, FORMAT_NAME, true); break;
+	case ADDRESS:   put_address(o, d->ip, field); break;
+	case TCP_FLAGS: put_flags(o, d->flags); break;
+	case FRAME:     put_frame(o, field, true); break;
+	case NUMBERS:
+		put_char(o, '{');
+		put_keys(o, number_keys, NUMBER_KEYS, field, style);
+		put_char(o, '}');
+		break;
+	case TCP_STATE: /* without a name it is its number, as a string */
+		if (d->state_name)
+			put_escaped(o, d->state_name, FORMAT_NAME, true);
+		else
+			put_number(o, d->state);
+		break;
 	}
-	put_key_number(o, "{\"rcv_nxt\":", true, n->rcv_nxt);
-	put_key_number(o, ",\"rcv_wnd\":", n->has_rcv_wnd, n->rcv_wnd);
-	put_key_number(o, ",\"snd_una\":", true, n->snd_una);
-	put_key_number(o, ",\"snd_nxt\":", true, n->snd_nxt);
-	put_key_number(o, ",\"srtt_us\":", true, n->srtt_us);
-	put_key_number(o, ",\"retrans\":", true, n->total_retrans);
-	put_char(o, '}');
+}
+
+static void
+put_keys(struct out *o, const struct key *keys, unsigned count, const void *base,
+         const struct format_style *style)
+{
+	for (const struct key *key = keys; key < keys + count; key++) {
+		const char *field = (const char *)base + key->field;
+
+		put_text(o, key == keys ? "\"" : ",\"");
+		put_text(o, key->name);
+		put_text(o, "\":");
+		if (is_null(key, field, base, style)) {
+			put_text(o, "null");
+			continue;
+		}
+		if (key->kind >= QUOTED)
+			put_char(o, '"');
+		put_value(o, key->kind, field, base, style);
+		if (key->kind >= QUOTED)
+			put_char(o, '"');
+	}
 }
 
 static void
 put_drop_json(struct out *o, const struct format_style *style, const struct drop *d)
 {
-	put_key_time(o, "{\"type\":\"drop\",\"time\":", d->time);
-	put_key_number(o, ",\"cpu\":", true, d->cpu);
-	put_key_number(o, ",\"pid\":", true, d->pid);
-	put_key_string(o, ",\"comm\":", d->comm, COMM);
-	put_key_number(o, ",\"ip\":", true, d->ip);
-	put_key_address(o, ",\"saddr\":", d->ip, d->saddr);
-	put_key_number(o, ",\"sport\":", d->has_ports, d->sport);
-	put_key_address(o, ",\"daddr\":", d->ip, d->daddr);
-	put_key_number(o, ",\"dport\":", d->has_ports, d->dport);
-	put_key_state(o, ",\"state\":", d);
-	put_key_flags(o, ",\"flags\":", d);
-	put_key_number(o, ",\"seq\":", d->has_tcp, d->seq);
-	put_key_number(o, ",\"ack\":", d->has_tcp, d->ack);
-	put_key_number(o, ",\"window\":", d->has_tcp, d->window);
-	put_key_number(o, ",\"length\":", d->has_tcp, d->length);
-	put_key_string(o, ",\"reason\":", d->has_reason ? d->reason_name : NULL, FORMAT_NAME);
-	put_key_number(o, ",\"reason_code\":", d->has_reason, d->reason);
-	put_key_number(o, ",\"netns\":", d->netns, d->netns);
-	put_key_number(o, ",\"ifindex\":", d->ifindex, d->ifindex);
-	put_key_sock(o, ",\"sock\":", d);
-	put_key_string(o, ",\"probe\":", d->probe, FORMAT_NAME);
-	put_text(o, ",\"location\":");
-	if (d->location.address)
-		put_quoted_frame(o, &d->location);
-	else
-		put_text(o, "null");
-	put_key_stack(o, ",\"stack\":", style->stack, d);
+	put_text(o, "{\"type\":\"drop\",");
+	put_keys(o, drop_keys, DROP_KEYS, d, style);
 	put_text(o, "}\n");
 }
 
@@ -669,6 +645,24 @@ format_drop(char *buf, size_t size, const struct format_style *style, const stru
 	return finish(&o, buf);
 }
 
+/* The beginning of {"type":"lost","time":"2026-11-23T13:05:22.123456789Z","count":3} */
+static void
+put_event(struct out *o, const char *type, uint64_t time, const struct format_style *style)
+{
+	put_text(o, "{\"type\":\"");
+	put_text(o, type);
+	put_text(o, "\",\"time\":\"");
+	put_utc(o, time, style);
+	put_char(o, '"');
+}
+
+static void
+put_count(struct out *o, const char *key, uint64_t count)
+{
+	put_text(o, key);
+	put_number(o, count);
+}
+
 size_t
 format_lost(char *buf, size_t size, const struct format_style *style, uint64_t time,
             uint64_t count)
@@ -677,8 +671,8 @@ format_lost(char *buf, size_t size, const struct format_style *style, uint64_t t
 
 	if (!style->json)
 		return 0;
-	put_key_time(&o, "{\"type\":\"lost\",\"time\":", time);
-	put_key_number(&o, ",\"count\":", true, count);
+	put_event(&o, "lost", time, style);
+	put_count(&o, ",\"count\":", count);
 	put_text(&o, "}\n");
 	return finish(&o, buf);
 }
@@ -691,10 +685,10 @@ format_end(char *buf, size_t size, const struct format_style *style, uint64_t ti
 
 	if (!style->json)
 		return 0;
-	put_key_time(&o, "{\"type\":\"end\",\"time\":", time);
-	put_key_number(&o, ",\"seen\":", true, seen);
-	put_key_number(&o, ",\"shown\":", true, shown);
-	put_key_number(&o, ",\"lost\":", true, lost);
+	put_event(&o, "end", time, style);
+	put_count(&o, ",\"seen\":", seen);
+	put_count(&o, ",\"shown\":", shown);
+	put_count(&o, ",\"lost\":", lost);
 	put_text(&o, "}\n");
 	return finish(&o, buf);
 }

@@ -12,7 +12,7 @@
  * backslash. JSON: \u001b, and U+FFFD for each byte of invalid UTF-8, so that
  * a line is always valid. The rest of UTF-8 stands as it is.
  *
- * The time of day needs the time zone: call tzset() once before.
+ * The time of day in text is that of style.zone; JSON has UTC.
  */
 #ifndef FORMAT_H
 #define FORMAT_H
@@ -34,10 +34,13 @@ enum {
 	FORMAT_MAX    = FORMAT_LINE + (DROP_FRAMES + 1) * FORMAT_FRAME,
 };
 
+struct zone;
+
 struct format_style {
 	bool json;
 	bool stack;         /* show it; in text an empty line then ends each drop */
 	bool since_start;   /* text: TIME is drop.since_start, in a wider column */
+	const struct zone *zone; /* NULL: UTC */
 };
 
 size_t format_header(char *buf, size_t size, const struct format_style *);

@@ -35,12 +35,15 @@ struct symbol {
 	uint32_t order;
 };
 
+/* Called everywhere: its code once is enough. */
+__attribute__((noinline))
 static uint64_t
 address_at(const struct kallsyms *ks, uint32_t i)
 {
 	return ks->far ? ks->far[i] : ks->base + ks->near[i];
 }
 
+__attribute__((noinline))
 static void
 address_set(struct kallsyms *ks, uint32_t i, uint64_t address)
 {
@@ -71,10 +74,8 @@ resize(void *pointer, size_t n, size_t size)
 }
 
 static int
-grow(struct kallsyms *ks)
+set_room(struct kallsyms *ks, uint32_t room)
 {
-	uint32_t room = ks->room ? ks->room + ks->room / 2 : 4096;
-
 	if (resize(&ks->names, room, sizeof(*ks->names)))
 		return -ENOMEM;
 	if (ks->far ? resize(&ks->far, room, sizeof(*ks->far))
@@ -213,6 +214,20 @@ rank(const struct kallsyms *ks, uint32_t name)
 	       (name & NAME_GLOBAL ? 60 : name & NAME_WEAK ? 40 : 20);
 }
 
+static int
+entry_add(struct kallsyms *ks, uint64_t address, uint32_t name)
+{
+	if (ks->count == ks->room && set_room(ks, ks->room + ks->room / 2 + 4096))
+		return -ENOMEM;
+	if (!ks->count) /* modules may lie on either side of the kernel */
+		ks->base = address > 1u << 31 ? address - (1u << 31) : 0;
+	if (!ks->far && !address_fits(ks, address) && widen(ks))
+		return -ENOMEM;
+	address_set(ks, ks->count, address);
+	ks->names[ks->count++] = name;
+	return 0;
+}
+
 /* The end of code is a symbol with the empty name. */
 static int
 gap_add(struct kallsyms *ks, uint64_t address)
@@ -220,31 +235,9 @@ gap_add(struct kallsyms *ks, uint64_t address)
 	if (!ks->count || ks->gap)
 		return 0;
 	ks->gap = true;
-	if (address <= address_at(ks, ks->count - 1))
+	if (address <= address_at(ks, ks->count - 1) || (!ks->far && !address_fits(ks, address)))
 		return 0;
-	if (!ks->far && !address_fits(ks, address))
-		return 0;
-	if (ks->count == ks->room && grow(ks))
-		return -ENOMEM;
-	address_set(ks, ks->count, address);
-	ks->names[ks->count++] = TEXT_GAP;
-	return 0;
-}
-
-static int
-address_add(struct kallsyms *ks, uint64_t address, uint32_t name)
-{
-	if (!ks->room && grow(ks))
-		return -ENOMEM;
-	if (!ks->count) /* modules may lie on either side of the kernel */
-		ks->base = address > 1u << 31 ? address - (1u << 31) : 0;
-	if (ks->count == ks->room && grow(ks))
-		return -ENOMEM;
-	if (!ks->far && !address_fits(ks, address) && widen(ks))
-		return -ENOMEM;
-	address_set(ks, ks->count, address);
-	ks->names[ks->count++] = name;
-	return 0;
+	return entry_add(ks, address, TEXT_GAP);
 }
 
 static int
@@ -275,7 +268,7 @@ symbol_add(struct kallsyms *ks, uint64_t address, uint32_t flags, const char *s,
 	flags |= (uint32_t)at;
 	if (!ks->count || ks->gap || address != address_at(ks, last)) {
 		ks->gap = false;
-		return address_add(ks, address, flags);
+		return entry_add(ks, address, flags);
 	}
 	if (rank(ks, flags) <= rank(ks, ks->names[last])) {
 		ks->text_used = before;
@@ -322,7 +315,7 @@ line_add(struct kallsyms *ks, const char *s, const char *tab, const char *end)
 	const char *module = NULL;
 	size_t module_n = 0;
 	uint64_t address;
-	uint32_t flags = 0;
+	uint32_t flags;
 	char type;
 
 	s = hex(s, end, &address);
@@ -332,22 +325,9 @@ line_add(struct kallsyms *ks, const char *s, const char *tab, const char *end)
 	s += 3;
 	if (tab && tab < s)
 		return 0;
-	switch (type) {
-	case 'T':
-		flags = NAME_GLOBAL;
-		break;
-	case 'W':
-		flags = NAME_WEAK;
-		break;
-	case 't':
-	case 'w':
-		break;
-	case 'b': case 'B': case 'd': case 'D': case 'g': case 'G':
-	case 'r': case 'R': case 's': case 'S':
-		return tab ? 0 : gap_add(ks, address);
-	default:
-		return 0;
-	}
+	if (type != 'T' && type != 't' && type != 'W' && type != 'w')
+		return tab || !memchr("bBdDgGrRsS", type, 10) ? 0 : gap_add(ks, address);
+	flags = type == 'T' ? NAME_GLOBAL : type == 'W' ? NAME_WEAK : 0;
 	if (!address) {
 		ks->zeroes++;
 		return 0;
@@ -470,6 +450,13 @@ shell_sort(struct symbol *symbols, uint32_t count)
 		}
 }
 
+static void
+entry_set(struct kallsyms *ks, uint32_t to, uint64_t address, uint32_t name)
+{
+	address_set(ks, to, address);
+	ks->names[to] = name;
+}
+
 /* Sorts what follows the ordered part, and merges the two from the back. */
 static int
 sort(struct kallsyms *ks, uint32_t ordered)
@@ -488,16 +475,14 @@ sort(struct kallsyms *ks, uint32_t ordered)
 		};
 	shell_sort(tail, rest);
 	for (uint32_t to = ks->count; rest; ) {
-		if (ordered && address_at(ks, ordered - 1) > tail[rest - 1].address) {
-			ordered--;
-			to--;
-			address_set(ks, to, address_at(ks, ordered));
-			ks->names[to] = ks->names[ordered];
+		const struct symbol *last = &tail[rest - 1];
+		uint64_t address = ordered ? address_at(ks, ordered - 1) : 0;
+
+		if (address > last->address) {
+			entry_set(ks, --to, address, ks->names[--ordered]);
 		} else {
+			entry_set(ks, --to, last->address, last->name);
 			rest--;
-			to--;
-			address_set(ks, to, tail[rest].address);
-			ks->names[to] = tail[rest].name;
 		}
 	}
 	memory_free(tail);
@@ -511,28 +496,16 @@ unite(struct kallsyms *ks)
 	uint32_t to = 0;
 
 	for (uint32_t i = 1; i < ks->count; i++) {
-		if (address_at(ks, i) != address_at(ks, to)) {
+		uint64_t address = address_at(ks, i);
+		uint32_t name = ks->names[i];
+
+		if (address != address_at(ks, to))
 			to++;
-			address_set(ks, to, address_at(ks, i));
-			ks->names[to] = ks->names[i];
-		} else if (rank(ks, ks->names[i]) > rank(ks, ks->names[to])) {
-			ks->names[to] = ks->names[i];
-		}
+		else if (rank(ks, name) <= rank(ks, ks->names[to]))
+			continue;
+		entry_set(ks, to, address, name);
 	}
 	ks->count = to + 1;
-}
-
-static void
-trim(struct kallsyms *ks)
-{
-	if (ks->far)
-		(void)resize(&ks->far, ks->count, sizeof(*ks->far));
-	else
-		(void)resize(&ks->near, ks->count, sizeof(*ks->near));
-	(void)resize(&ks->names, ks->count, sizeof(*ks->names));
-	(void)resize(&ks->text, ks->text_used, 1);
-	ks->room = ks->count;
-	ks->text_room = ks->text_used;
 }
 
 int
@@ -550,7 +523,10 @@ kallsyms_finish(struct kallsyms *ks)
 	if (sort(ks, ordered))
 		return -ENOMEM;
 	unite(ks);
-	trim(ks);
+	/* what is not used any more is given back; that this fails does no harm */
+	(void)set_room(ks, ks->count);
+	(void)resize(&ks->text, ks->text_used, 1);
+	ks->text_room = ks->text_used;
 	return 0;
 }
 

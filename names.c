@@ -7,6 +7,7 @@
 #include "memory.h"
 #include "names.h"
 #include "reasons.h"
+#include "text.h"
 
 /* enum of include/net/tcp_states.h, 6.8 on (BOUND_INACTIVE; 4.4 has the rest) */
 static const char *const states[] = {
@@ -45,125 +46,95 @@ without_prefix(const char *name)
 	return strncasecmp(name, prefix, n) ? name : name + n;
 }
 
-/* A place in the text of a format file */
-struct cursor {
-	const char *at;
-	const char *end;
-};
-
-static void
-skip_blanks(struct cursor *c)
-{
-	while (c->at < c->end && (*c->at == ' ' || *c->at == '\t' || *c->at == '\n'))
-		c->at++;
-}
-
 static bool
-take(struct cursor *c, char want)
+take(const char **s, char want)
 {
-	skip_blanks(c);
-	if (c->at == c->end || *c->at != want)
+	*s += strspn(*s, " \t\n");
+	if (**s != want)
 		return false;
-	c->at++;
+	++*s;
 	return true;
 }
 
-static int
+static unsigned
 digit_of(char c)
 {
 	if (c >= '0' && c <= '9')
-		return c - '0';
+		return (unsigned)(c - '0');
 	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : 16;
+	return c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : 16;
 }
 
 /* decimal or 0x; a number too large for a core reason is any such number */
 static bool
-take_number(struct cursor *c, uint32_t *number)
+take_number(const char **s, uint32_t *number)
 {
 	const char *start;
-	int base = 10;
+	unsigned base = 10, digit;
 
-	skip_blanks(c);
-	if (c->end - c->at > 2 && c->at[0] == '0' && (c->at[1] | 0x20) == 'x') {
-		base = 16;
-		c->at += 2;
+	if (take(s, '0')) {
+		base = (**s | 0x20) == 'x' ? 16 : 10;
+		*s += base == 16 ? 1 : -1;
 	}
 	*number = 0;
-	for (start = c->at; c->at < c->end && digit_of(*c->at) < base; c->at++)
+	for (start = *s; (digit = digit_of(**s)) < base; ++*s)
 		if (*number < NAMES_REASONS)
-			*number = *number * (uint32_t)base + (uint32_t)digit_of(*c->at);
-	return c->at > start;
+			*number = *number * base + digit;
+	return *s > start;
 }
 
 static bool
 is_name_byte(char c)
 {
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-	       c == '_';
+	return (c >= '0' && c <= '9') || c == '_' || ((c |= 0x20) >= 'a' && c <= 'z');
 }
 
-static bool
-take_name(struct cursor *c, const char **name, size_t *n)
+/* Its length; 0 is none. */
+static size_t
+take_name(const char **s, const char **name)
 {
-	if (!take(c, '"'))
-		return false;
-	*name = c->at;
-	while (c->at < c->end && is_name_byte(*c->at))
-		c->at++;
-	*n = (size_t)(c->at - *name);
-	return take(c, '"');
-}
+	size_t n, skip = sizeof(prefix) - 1;
 
-static void
-skip_entry(struct cursor *c)
-{
-	while (c->at < c->end && *c->at != '}' && *c->at != ')')
-		c->at++;
-}
-
-/* Appends a name to the text; 0 when it does not fit. */
-static uint16_t
-text_add(char *text, size_t *used, const char *name, size_t n)
-{
-	size_t at = *used;
-
-	if (at + n + 1 > UINT16_MAX)
+	if (!take(s, '"'))
 		return 0;
-	memcpy(text + at, name, n);
-	text[at + n] = '\0';
-	*used += n + 1;
-	return (uint16_t)at;
+	for (*name = *s; is_name_byte(**s); ++*s)
+		;
+	n = (size_t)(*s - *name);
+	if (!take(s, '"'))
+		return 0;
+	if (n <= skip || memcmp(*name, prefix, skip))
+		return n;
+	*name += skip;
+	return n - skip;
 }
 
-/* { 2, "NOT_SPECIFIED" }, ... MAX is the end of the enum, no reason. A number
- * that the kernel did not resolve stands as a word, and is passed over. */
-static uint32_t
-parse_entries(struct cursor *c, uint16_t *at, char *text, size_t *used)
+/*
+ * { 2, "NOT_SPECIFIED" }, ... MAX is the end of the enum, no reason. A number
+ * that the kernel did not resolve stands as a word, and is passed over. The
+ * names move to the front of text, behind an empty one.
+ */
+static bool
+parse_entries(char *text, uint16_t *at)
 {
-	uint32_t found = 0;
+	const char *s = text, *name;
+	size_t used = 1, n;
+	uint32_t code;
 
-	while (take(c, '{')) {
-		uint32_t code;
-		const char *name;
-		size_t n;
-
-		if (take_number(c, &code) && take(c, ',') && take_name(c, &name, &n)) {
-			if (n > sizeof(prefix) - 1 && !memcmp(name, prefix, sizeof(prefix) - 1)) {
-				name += sizeof(prefix) - 1;
-				n -= sizeof(prefix) - 1;
-			}
-			if (n && code < NAMES_REASONS && !at[code] &&
-			    (n != 3 || memcmp(name, "MAX", 3))) {
-				at[code] = text_add(text, used, name, n);
-				found += at[code] != 0;
-			}
+	while (take(&s, '{')) {
+		if (take_number(&s, &code) && take(&s, ',') && (n = take_name(&s, &name))
+		    && code < NAMES_REASONS && !at[code] && used + n < UINT16_MAX
+		    && (n != 3 || memcmp(name, "MAX", 3))) {
+			at[code] = (uint16_t)used;
+			memmove(text + used, name, n);
+			used += n;
+			text[used++] = '\0';
 		}
-		skip_entry(c);
-		if (!take(c, '}') || !take(c, ','))
+		s += strcspn(s, "})");
+		if (!take(&s, '}') || !take(&s, ','))
 			break;
 	}
-	return found;
+	text[0] = '\0';
+	return used > 1;
 }
 
 static const char *
@@ -180,25 +151,23 @@ names_parse_format(struct names *names, const char *text, size_t n)
 {
 	static const char start[] = "__print_symbolic(REC->reason,";
 	const char *list = find(text, n, start, sizeof(start) - 1);
-	struct cursor c = { NULL, text + n };
 	uint16_t at[NAMES_REASONS] = { 0 };
 	char *owned;
-	size_t used = 1;
 
 	if (!list)
 		return -ENOENT;
-	c.at = list + sizeof(start) - 1;
-	owned = memory_resize(NULL, (size_t)(c.end - c.at) + 2); /* each entry is longer than its name */
+	list += sizeof(start) - 1;
+	n -= (size_t)(list - text);
+	owned = memory_resize(NULL, n + 1); /* its last byte is zero */
 	if (!owned)
 		return -ENOMEM;
-	owned[0] = '\0';
-	if (!parse_entries(&c, at, owned, &used)) {
+	memcpy(owned, list, n);
+	if (!parse_entries(owned, at)) {
 		memory_free(owned);
 		return -ENOENT;
 	}
 	names_free(names);
-	names->owned = owned;
-	names->text = names->owned;
+	names->text = names->owned = owned;
 	names->source = NAMES_FORMAT;
 	memcpy(names->at, at, sizeof(at));
 	return 0;
@@ -208,21 +177,20 @@ int
 names_builtin(struct names *names, uint32_t version_code)
 {
 	const struct reasons *row = reasons_table;
-	uint16_t where[REASONS_NAMES];
 	const char *s = reasons_text + 1;
+	const uint8_t *absent;
 
-	while (row < reasons_table + REASONS_ROWS &&
-	       (version_code < row->first || version_code > row->last))
-		row++;
-	if (row == reasons_table + REASONS_ROWS)
-		return -ENOENT;
-	for (uint32_t i = 0; i < REASONS_NAMES; i++) {
-		where[i] = (uint16_t)(s - reasons_text);
-		s += strlen(s) + 1;
-	}
+	while (version_code < row->first || version_code > row->last)
+		if (++row == reasons_table + REASONS_ROWS)
+			return -ENOENT;
 	names_free(names);
-	for (uint32_t code = 0; code < row->count; code++)
-		names->at[code] = where[row->list[code]];
+	absent = row->absent;
+	for (uint32_t i = 0, code = 0; code < row->count; i++, s += strlen(s) + 1) {
+		if (i == *absent)
+			absent++;
+		else
+			names->at[code++] = (uint16_t)(s - reasons_text);
+	}
 	names->text = reasons_text;
 	names->source = NAMES_BUILTIN;
 	return 0;
@@ -310,8 +278,8 @@ word_add(char *buf, size_t size, size_t used, const char *word)
 size_t
 names_flags(char *buf, size_t size, uint16_t flags)
 {
-	static const char digits[] = "0123456789abcdef";
 	unsigned rest = flags & ~0u << FLAGS;
+	char number[8];
 	size_t used = 0;
 
 	if (!size)
@@ -323,10 +291,7 @@ names_flags(char *buf, size_t size, uint16_t flags)
 		if (flags & 1u << i)
 			used = word_add(buf, size, used, flags_names[i]);
 	if (rest) {
-		char number[] = "0x0000";
-
-		for (unsigned i = 0; i < 4; i++)
-			number[5 - i] = digits[rest >> 4 * i & 15];
+		text_format(number, sizeof(number), "0x%04x", rest);
 		used = word_add(buf, size, used, number);
 	}
 	return used;

@@ -8,47 +8,44 @@
 #define FIELD(name) offsetof(struct options, name)
 
 static const struct options_row rows[] = {
-	{ "ipv4",      '4', OPTIONS_FLAG,      NULL,
-	  "IPv4 only",                                   FIELD(ipv4_only), 0, 0 },
-	{ "ipv6",      '6', OPTIONS_FLAG,      NULL,
-	  "IPv6 only",                                   FIELD(ipv6_only), 0, 0 },
+	{ "ipv4",       NULL,              "IPv4 only",
+	  '4', OPTIONS_FLAG,      FIELD(ipv4_only), 0, 0 },
+	{ "ipv6",       NULL,              "IPv6 only",
+	  '6', OPTIONS_FLAG,      FIELD(ipv6_only), 0, 0 },
 	/* PID_MAX_LIMIT, include/linux/threads.h, 2.6 on */
-	{ "pid",       'p', OPTIONS_PID,       "PID",
-	  "drops while PID was on the CPU; 0 is the idle task", FIELD(pid), 0, 4194304 },
-	{ "port",      'P', OPTIONS_LIST,      "PORT[,PORT...]",
-	  "drops where either end has one of the ports", FIELD(ports), 0, UINT16_MAX },
-	{ "count",     'c', OPTIONS_COUNT,     "N",
-	  "stop after N drops",                          FIELD(count), 1, UINT64_MAX },
-	{ "duration",  'd', OPTIONS_SECONDS,   "SECS",
-	  "stop after SECS seconds; fractions allowed",  FIELD(duration_ns), 0, 1000000000 },
-	{ "quiet",     'q', OPTIONS_FLAG,      NULL,
-	  "one line a drop, no stack",                   FIELD(quiet), 0, 0 },
-	{ "timestamp", 't', OPTIONS_FLAG,      NULL,
-	  "TIME in seconds since the start",             FIELD(timestamp), 0, 0 },
-	{ "json",      'j', OPTIONS_FLAG,      NULL,
-	  "one JSON object a line",                      FIELD(json), 0, 0 },
-	{ "buffer",    'B', OPTIONS_KIB,       "KIB",
-	  "size of the ring of each CPU, 4 to 1048576",  FIELD(buffer_kib), 4, 1048576 },
-	{ "probe",      0,  OPTIONS_TEXT,      "NAME[,NAME...]",
-	  "use these probes: tcp_drop, kfree_skb, ...",  FIELD(probe), 0, 0 },
-	{ "offsets",    0,  OPTIONS_TEXT,      "LIST",
-	  "override offsets: skb.head=200,...",          FIELD(offsets), 0, 0 },
-	{ "check",      0,  OPTIONS_FLAG,      NULL,
-	  "say what this kernel offers and what is missing", FIELD(check), 0, 0 },
-	{ "dump",       0,  OPTIONS_FLAG_TEXT, "VERSION,ARCH",
-	  "list the BPF program, of another kernel too", FIELD(dump), 0, 0 },
-	{ "verbose",   'v', OPTIONS_FLAG,      NULL,
-	  "offsets, probes tried, the verifier's log",   FIELD(verbose), 0, 0 },
-	{ "help",      'h', OPTIONS_FLAG,      NULL,
-	  "this text",                                   FIELD(help), 0, 0 },
-	{ "version",   'V', OPTIONS_FLAG,      NULL,
-	  "the version of tcpdrop",                      FIELD(version), 0, 0 },
+	{ "pid",        "PID",             "drops while PID was on the CPU; 0 is the idle task",
+	  'p', OPTIONS_PID,       FIELD(pid), 0, 4194304 },
+	{ "port",       "PORT[,PORT...]",  "drops where either end has one of the ports",
+	  'P', OPTIONS_LIST,      FIELD(ports), 0, UINT16_MAX },
+	{ "count",      "N",               "stop after N drops",
+	  'c', OPTIONS_COUNT,     FIELD(count), 1, UINT64_MAX },
+	{ "duration",   "SECS",            "stop after SECS seconds; fractions allowed",
+	  'd', OPTIONS_SECONDS,   FIELD(duration_ns), 0, 1000000000 },
+	{ "quiet",      NULL,              "one line a drop, no stack",
+	  'q', OPTIONS_FLAG,      FIELD(quiet), 0, 0 },
+	{ "timestamp",  NULL,              "TIME in seconds since the start",
+	  't', OPTIONS_FLAG,      FIELD(timestamp), 0, 0 },
+	{ "json",       NULL,              "one JSON object a line",
+	  'j', OPTIONS_FLAG,      FIELD(json), 0, 0 },
+	{ "buffer",     "KIB",             "size of the ring of each CPU, 4 to 1048576",
+	  'B', OPTIONS_KIB,       FIELD(buffer_kib), 4, 1048576 },
+	{ "probe",      "NAME[,NAME...]",  "use these probes: tcp_drop, kfree_skb, ...",
+	  0,   OPTIONS_TEXT,      FIELD(probe), 0, 0 },
+	{ "offsets",    "LIST",            "override offsets: skb.head=200,...",
+	  0,   OPTIONS_TEXT,      FIELD(offsets), 0, 0 },
+	{ "check",      NULL,              "say what this kernel offers and what is missing",
+	  0,   OPTIONS_FLAG,      FIELD(check), 0, 0 },
+	{ "dump",       "VERSION,ARCH",    "list the BPF program, of another kernel too",
+	  0,   OPTIONS_FLAG_TEXT, FIELD(dump), 0, 0 },
+	{ "verbose",    NULL,              "offsets, probes tried, the verifier's log",
+	  'v', OPTIONS_FLAG,      FIELD(verbose), 0, 0 },
+	{ "help",       NULL,              "this text",
+	  'h', OPTIONS_FLAG,      FIELD(help), 0, 0 },
+	{ "version",    NULL,              "the version of tcpdrop",
+	  'V', OPTIONS_FLAG,      FIELD(version), 0, 0 },
 };
 
-enum {
-	ROWS  = sizeof(rows) / sizeof(rows[0]),
-	LEFT  = 30,         /* the column of the help */
-};
+enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
 /* Where a message goes, and the option it is about, as it was typed. */
 struct reader {
@@ -101,11 +98,13 @@ take_digits(const char **text, uint64_t *number)
 	return true;
 }
 
+/* "ports from" "to" ", separated by commas": what is expected around the row's limits */
 static int
-expect_number(const struct reader *r, const struct options_row *row, const char *value)
+expect(const struct reader *r, const struct options_row *row, const char *what,
+       const char *to, const char *more, const char *value)
 {
-	return fail(r, "option '%s': expected a number from %llu to %llu, got '%s'", r->option,
-	            (unsigned long long)row->min, (unsigned long long)row->max, value);
+	return fail(r, "option '%s': expected %s %u %s %llu%s, got '%s'", r->option, what,
+	            row->min, to, (unsigned long long)row->max, more, value);
 }
 
 static int
@@ -115,7 +114,7 @@ take_number(const struct reader *r, const struct options_row *row, const char *v
 	const char *at = value;
 
 	if (!take_digits(&at, number) || *at || *number < row->min || *number > row->max)
-		return expect_number(r, row, value);
+		return expect(r, row, "a number from", "to", "", value);
 	return 0;
 }
 
@@ -143,9 +142,7 @@ take_ports(const struct reader *r, const struct options_row *row, const char *va
 	for (;; at++) {
 		if (!take_digits(&at, &port) || port < row->min || port > row->max
 		    || (*at && *at != ','))
-			return fail(r, "option '%s': expected ports from %llu to %llu, separated "
-			            "by commas, got '%s'", r->option, (unsigned long long)row->min,
-			            (unsigned long long)row->max, value);
+			return expect(r, row, "ports from", "to", ", separated by commas", value);
 		if (add_port(r, (uint16_t)port) < 0)
 			return -1;
 		if (!*at)
@@ -180,8 +177,7 @@ take_seconds(const struct reader *r, const struct options_row *row, const char *
 	}
 	if (!good || *at || seconds > row->max || (seconds == row->max && fraction)
 	    || !(seconds | fraction))
-		return fail(r, "option '%s': expected seconds, more than 0 and up to %llu, got '%s'",
-		            r->option, (unsigned long long)row->max, value);
+		return expect(r, row, "seconds, more than", "and up to", "", value);
 	*ns = seconds * 1000000000 + fraction;
 	return 0;
 }
@@ -315,7 +311,8 @@ take_letters(struct reader *r, const char *letters, const char *next)
 			                 : fail(r, "unknown option in '-%s'", letters);
 		text_format(r->option, sizeof(r->option), "-%c", *p);
 		if (row->argument && !p[1] && !next)
-			return fail(r, "option '%s' needs an argument: %s", r->option, row->argument);
+			return fail(r, "option '%s' needs an argument: %s", r->option,
+			            row->argument);
 		if (row->argument)
 			return take(r, row, p[1] ? p + 1 : next) < 0 ? -1 : 1 + !p[1];
 		if (take(r, row, NULL) < 0)
@@ -367,34 +364,29 @@ struct usage {
 };
 
 __attribute__((format(printf, 2, 3)))
-static size_t
+static void
 add(struct usage *t, const char *format, ...)
 {
 	bool fits = t->used < t->size;
 	va_list ap;
-	int n;
 
 	va_start(ap, format);
-	n = text_vformat(fits ? t->buf + t->used : NULL, fits ? t->size - t->used : 0, format, ap);
+	t->used += (size_t)text_vformat(fits ? t->buf + t->used : NULL,
+	                                fits ? t->size - t->used : 0, format, ap);
 	va_end(ap);
-	t->used += (size_t)n;
-	return (size_t)n;
 }
 
 static void
 add_row(struct usage *t, const struct options_row *row)
 {
-	size_t n = row->letter ? add(t, "  -%c, --%s", row->letter, row->name)
-	                       : add(t, "      --%s", row->name);
+	bool optional = row->kind == OPTIONS_FLAG_TEXT;
+	char letter[] = "-?, ", left[64];
 
-	if (row->kind == OPTIONS_FLAG_TEXT)
-		n += add(t, "[=%s]", row->argument);
-	else if (row->argument)
-		n += add(t, " %s", row->argument);
-	add(t, " ");
-	while (++n < LEFT)
-		add(t, " ");
-	add(t, "%s\n", row->help);
+	letter[1] = row->letter;
+	text_format(left, sizeof(left), "  %4s--%s%s%s%s", row->letter ? letter : "", row->name,
+	            optional ? "[=" : row->argument ? " " : "", row->argument ? row->argument : "",
+	            optional ? "]" : "");
+	add(t, "%-29s %s\n", left, row->help);
 }
 
 size_t

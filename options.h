@@ -51,23 +51,24 @@ enum options_kind {
 };
 
 struct options_row {
-	const char       *name;     /* without the "--" */
-	char              letter;   /* 0: none */
-	enum options_kind kind;
-	const char       *argument; /* its name in the usage text; NULL: takes none */
-	const char       *help;     /* one line */
-	size_t            field;    /* where in struct options */
-	uint64_t          min;
-	uint64_t          max;
+	const char *name;       /* without the "--" */
+	const char *argument;   /* its name in the usage text; NULL: takes none */
+	const char *help;       /* one line */
+	char        letter;     /* 0: none */
+	uint8_t     kind;       /* enum options_kind */
+	uint16_t    field;      /* where in struct options */
+	uint32_t    min;
+	uint64_t    max;
 };
 
 /* The row at index, in the order of the usage text; NULL behind the last. */
 const struct options_row *options_row(unsigned index);
 
 /*
- * Reads argv; the strings in out are argv's own. The last of a repeated option wins, but ports add up. -h and -V
- * end the reading: what follows them is not looked at. Returns 0; or -1 with
- * one line, without newline, in err: the option, the value, what is expected.
+ * Reads argv; the strings in out are argv's own. The last of a repeated option
+ * wins, but ports add up. -h and -V end the reading: what follows them is not
+ * looked at. Returns 0; or -1 with one line, without newline, in err: the
+ * option, the value, what is expected.
  */
 int options_parse(struct options *out, int argc, char **argv, char *err, size_t size);
 

@@ -6,18 +6,18 @@
 #include <stdint.h>
 
 enum {
-	REASONS_NAMES = 133,  /* different names in reasons_text */
+	REASONS_NAMES = 135,  /* in reasons_text */
 	REASONS_ROWS  = 11,
 };
 
 struct reasons {
 	uint32_t       first;   /* KERNEL_VERSION() codes, both included */
 	uint32_t       last;
-	const uint8_t *list;    /* list[code] is the number of its name */
-	uint32_t       count;   /* of this row's codes; the list may be longer */
+	const uint8_t *absent;  /* numbers of names it does not have, ascending; ends with none */
+	uint32_t       count;   /* of codes; there may be more names */
 };
 
-/* An empty name, and then the names by number, each with its zero byte. */
+/* An empty name, and then the names by number, each with its zero byte. Codes follow the order. */
 extern const char reasons_text[];
 extern const struct reasons reasons_table[REASONS_ROWS];
 

@@ -31,64 +31,6 @@ open_root(const char *path, int flags)
 	return err == EACCES ? -EACCES : -ENOENT;
 }
 
-/* \040 and its kin in /proc/self/mounts: blanks in a path */
-static void
-unescape(char *s)
-{
-	char *to = s;
-
-	while (*s) {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' &&
-		    s[3] >= '0' && s[3] <= '7') {
-			*to++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
-			s += 4;
-		} else {
-			*to++ = *s++;
-		}
-	}
-	*to = '\0';
-}
-
-/* "source path type options 0 0": the path, if the type is tracefs */
-static char *
-mount_path(char *line)
-{
-	char *path = strchr(line, ' ');
-	char *type = path ? strchr(path + 1, ' ') : NULL;
-
-	if (!type || strncmp(type, " tracefs ", 9))
-		return NULL;
-	*type = '\0';
-	unescape(path + 1);
-	return path + 1;
-}
-
-static int
-open_mounted(void)
-{
-	static char mounts[64 * 1024];
-	ssize_t n = tracefs_read(AT_FDCWD, "/proc/self/mounts", mounts, sizeof(mounts));
-	int err = n < 0 ? (int)n : -ENOENT;
-
-	mounts[sizeof(mounts) - 1] = '\0';
-
-	for (char *line = mounts, *next; *line; line = next) {
-		const char *path;
-		int fd;
-
-		next = line + strcspn(line, "\n");
-		if (*next)
-			*next++ = '\0';
-		path = mount_path(line);
-		fd = path ? open_root(path, O_PATH) : -ENOENT;
-		if (fd >= 0)
-			return fd;
-		if (fd == -EACCES)
-			err = fd;
-	}
-	return err;
-}
-
 /* A mount of our own that is attached nowhere and goes with its descriptor. */
 static int
 open_detached(void)
@@ -119,9 +61,6 @@ tracefs_open(void)
 	denied |= fd == -EACCES;
 	if (fd < 0)
 		fd = open_root(debug_path, O_PATH);
-	denied |= fd == -EACCES;
-	if (fd < 0)
-		fd = open_mounted();
 	denied |= fd == -EACCES;
 	if (fd < 0)
 		fd = open_detached();

@@ -7,8 +7,8 @@
 #include <sys/types.h>
 
 /* A file descriptor of the root of tracefs, for openat(2) (it may be O_PATH).
- * Found at the usual mounts, at any mount, or through fsopen(2) (5.2 on), which
- * leaves the mount table as it is. Or -errno: -EACCES or -EPERM without the
+ * Found at the usual mounts or through fsopen(2) (5.2 on), which leaves the mount
+ * table as it is. Or -errno: -EACCES or -EPERM without the
  * right to, -ENODEV when the kernel has no tracefs, -ENOENT when it is not
  * mounted and the kernel is too old for fsopen(2). */
 int tracefs_open(void);

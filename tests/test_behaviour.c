@@ -102,6 +102,7 @@ static const struct packet_row {
 	{ "skb->protocol 0, transport right", { .skb_proto = -1 }, true, 20 },
 	{ "skb->protocol 0, transport right, IPv6", { .version = 6, .skb_proto = -1 }, true, 20 },
 	{ "skb->protocol 0, transport off", { .skb_proto = -1, .transport = 4 }, false, 0 },
+	{ "skb->protocol 0, transport off by 256", { .skb_proto = -1, .transport = 256 }, false, 0 },
 	{ "skb->protocol 0, no transport", { .skb_proto = -1, .transport = NO_TRANSPORT }, false, 0 },
 	{ "skb->protocol ARP, transport off", { .skb_proto = ETH_P_ARP, .transport = 4 }, false, 0 },
 	{ "skb->protocol right, no transport", { .transport = NO_TRANSPORT }, true, 20 },

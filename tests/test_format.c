@@ -8,13 +8,16 @@
 #include <time.h>
 
 #include "../format.h"
+#include "../zone.h"
 #include "tap.h"
 
 #define TIME 1795439122123456789 /* 2026-11-23T13:05:22.123456789Z */
 
 static char buf[FORMAT_MAX + 1];
 
-static const struct format_style text = { .stack = true }, quiet = { 0 },
+static struct zone zone;
+
+static const struct format_style text = { .stack = true }, quiet = { .zone = &zone },
 	json = { .json = true, .stack = true }, json_quiet = { .json = true };
 
 #define JSON_START "{\"type\":\"drop\",\"time\":\"2026-11-23T13:05:22.123456789Z\",\"cpu\":1,"
@@ -400,7 +403,7 @@ test_time_zone(void)
 	static struct drop d;
 
 	setenv("TZ", "XXX-05:30", 1);
-	tzset();
+	zone_open(&zone);
 	d = full_drop();
 	d.time += 1000000000;
 	CHECK(!strncmp(drop_line(&quiet, &d), "18:35:23 ", 9), "local time");
@@ -459,8 +462,6 @@ print_json(void)
 int
 main(int argc, char **argv)
 {
-	setenv("TZ", "UTC0", 1);
-	tzset();
 	if (argc > 1 && !strcmp(argv[1], "json")) {
 		print_json();
 		return fflush(stdout) != 0;

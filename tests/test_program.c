@@ -269,8 +269,8 @@ check_limits(void)
 		if (((load && i->src_reg == 10) || (store && i->dst_reg == 10))
 		    && (i->off < -512 || i->off >= 0))
 			return "outside of the stack's 512 bytes";
-		if (i->code == (BPF_ALU64 | BPF_ADD | BPF_K) && at && i[-1].src_reg == 10
-		    && i[-1].code == (BPF_ALU64 | BPF_MOV | BPF_X) && (i->imm < -512 || i->imm >= 0))
+		if (at && i[-1].code == (BPF_ALU64 | BPF_MOV | BPF_X) && i[-1].src_reg == 10
+		    && i->code == (BPF_ALU64 | BPF_ADD | BPF_K) && (i->imm < -512 || i->imm >= 0))
 			return "an address outside of the stack's 512 bytes";
 		at += is_wide(i);
 	}

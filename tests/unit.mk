@@ -27,7 +27,7 @@ $(BUILD)/%.o: %.c | $(BUILD)
 $(BUILD)/%.o: tests/%.c | $(BUILD)
 	$(call say,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-$(BUILD)/%: $(BUILD)/%.o $(HELPERS) $(TESTED)
+$(UNITS) $(READBACK): $(BUILD)/%: $(BUILD)/%.o $(HELPERS) $(TESTED)
 	$(call say,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $< $(HELPERS) $(TESTED) $(MUSL_LIBS)
 
 $(BUILD)/san/%.o: %.c | $(BUILD)
@@ -36,7 +36,7 @@ $(BUILD)/san/%.o: %.c | $(BUILD)
 $(BUILD)/san/%.o: tests/%.c | $(BUILD)
 	$(call say,CC)clang $(SAN_CFLAGS) -c -o $@ $<
 
-$(BUILD)/san/%: $(BUILD)/san/%.o $(HELPERS:$(BUILD)/%=$(BUILD)/san/%) $(SAN_TESTED)
+$(SANITIZED): $(BUILD)/san/%: $(BUILD)/san/%.o $(HELPERS:$(BUILD)/%=$(BUILD)/san/%) $(SAN_TESTED)
 	$(call say,LINK)clang -fsanitize=address,undefined -o $@ $^
 
 $(BUILD):
