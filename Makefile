@@ -17,9 +17,12 @@ OBJECTS = main.o options.o kernel.o probe.o offsets.o program.o find_packet.o fi
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE= $(WARNINGS) -ffile-prefix-map=$(CURDIR)=. -MMD -MP \
              -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables \
-             -fno-unwind-tables -fno-pic $(MUSL_CFLAGS) $(CFLAGS)
+             -fno-unwind-tables -fno-pic $(ARCH_CFLAGS) $(MUSL_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -static -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,noseparate-code -Wl,-z,norelro \
-              -Wl,-z,common-page-size=64 $(MUSL_LDFLAGS) $(LDFLAGS)
+              -Wl,-z,common-page-size=64 -Wl,--sort-section=alignment $(MUSL_LDFLAGS) $(LDFLAGS)
+
+# Nothing here is a floating-point number: variadic functions need not save such registers.
+ARCH_CFLAGS = $(if $(filter x86_64,$(ARCH)),-mno-sse)
 
 # clang on a system whose libc is not musl: Debian keeps musl in a folder of its own.
 MUSL = $(firstword $(wildcard /usr/lib/$(ARCH)-linux-musl /usr/lib/musl/lib))

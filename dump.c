@@ -16,19 +16,10 @@ static const struct program_maps numbered = {
 	.counters = 0, .rings = 1, .bells = 2, .armed = 3, .marks = 4,
 };
 
-/* The probes that a kernel of that version would have, before backports; see probe.c. */
 static bool
-expected(const struct probe *p, uint32_t version)
+is_expected(const struct probe *p, uint32_t version)
 {
-	if (!strcmp(p->name, "tcp_drop"))
-		return version < KERNEL_VERSION(5, 18, 0);
-	if (!strcmp(p->name, "kfree_skb"))
-		return version < KERNEL_VERSION(5, 17, 0);
-	if (!strcmp(p->name, "kfree_skb_reason"))
-		return version >= KERNEL_VERSION(5, 17, 0) && version < KERNEL_VERSION(6, 11, 0);
-	if (!strcmp(p->name, "sk_skb_reason_drop"))
-		return version >= KERNEL_VERSION(6, 11, 0);
-	return version >= KERNEL_VERSION(4, 17, 0);
+	return version >= p->first && version <= p->last;
 }
 
 static uint8_t
@@ -124,7 +115,7 @@ dump(struct tracer *t, const struct options *o)
 	print("# offsets: table for Linux %s; maps: 0 counters, 1 rings, 2 bells, 3 armed, 4 marks\n",
 	      row);
 	for (unsigned i = 0; i < PROBES && !status; i++)
-		if (t->set >> i & 1 && (o->probe || expected(probe_get(i), t->version)))
+		if (t->set >> i & 1 && (o->probe || is_expected(probe_get(i), t->version)))
 			status = dump_probe(t, i);
 	return status ? status : unwritten;
 }

@@ -25,6 +25,7 @@
 #include "options.h"
 #include "text.h"
 #include "tracer.h"
+#include "zone.h"
 
 enum {
 	SECOND  = 1000000000,
@@ -57,6 +58,7 @@ struct run {
 static struct tracer tracer;
 static struct output out;
 static struct drop   drop;
+static struct zone   zone;
 
 static void
 say(const char *text)
@@ -325,11 +327,11 @@ trace(const struct options *o)
 {
 	struct run run = {
 		.options = o,
-		.style = { .json = o->json, .stack = !o->quiet, .since_start = o->timestamp },
+		.style = { .json = o->json, .stack = !o->quiet, .since_start = o->timestamp, .zone = &zone },
 	};
 	int signals = catch_signals();
 
-	tzset();
+	zone_open(&zone);
 	if (tracer_learn(&tracer, o) || tracer_open(&tracer) || tracer_start(&tracer)) {
 		say(tracer.error);
 		if (tracer.usage)

@@ -400,12 +400,5 @@ options_usage(char *buf, size_t size)
 	    "\n");
 	for (unsigned i = 0; i < ROWS; i++)
 		add_row(&t, &rows[i]);
-	add(&t, "\n"
-	    "Examples:\n"
-	    "  tcpdrop                     every drop, with its kernel stack\n"
-	    "  tcpdrop -q -P 80,443        one line for each drop of a web server\n"
-	    "  tcpdrop -6 -c 10 -d 2.5     the next 10 IPv6 drops, for 2.5 seconds at most\n"
-	    "  tcpdrop -j > drops.json     for other programs to read\n"
-	    "  tcpdrop --check             can it work on this machine?\n");
 	return t.used;
 }

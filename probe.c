@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <linux/version.h>
+
 #include <errno.h>
 #include <string.h>
 
@@ -15,30 +17,30 @@ static const struct probe probes[PROBES] = {
 	{
 		.name = "tcp_drop", .label = "kprobe:tcp_drop", .symbol = "tcp_drop",
 		.kind = PROBE_KPROBE, .sk = 1, .skb = 2,
-		.since = "4.4 to 5.17, where the compiler did not inline it",
+		.first = 0, .last = KERNEL_VERSION(5, 17, 255),
 	}, {
 		.name = "inlined", .label = "kprobe:tcp_drop(inlined)", .symbol = "__kfree_skb",
 		.kind = PROBE_SITES, .skb = 1,
-		.since = "4.4 to 5.17, where the compiler inlined tcp_drop()",
+		.first = 0, .last = KERNEL_VERSION(5, 17, 255),
 	}, {
 		.name = "sk_skb_reason_drop", .label = "kprobe:sk_skb_reason_drop",
 		.symbol = "sk_skb_reason_drop",
 		.kind = PROBE_KPROBE, .sk = 1, .skb = 2, .reason = 3, .shared = true, .instead = true,
-		.since = "6.11 on",
+		.first = KERNEL_VERSION(6, 11, 0), .last = UINT32_MAX,
 	}, {
 		.name = "kfree_skb_reason", .label = "kprobe:kfree_skb_reason",
 		.symbol = "kfree_skb_reason",
 		.kind = PROBE_KPROBE, .skb = 1, .reason = 2, .shared = true, .instead = true,
-		.since = "5.17 to 6.10",
+		.first = KERNEL_VERSION(5, 17, 0), .last = KERNEL_VERSION(6, 10, 255),
 	}, {
 		.name = "kfree_skb", .label = "kprobe:kfree_skb", .symbol = "kfree_skb",
 		.kind = PROBE_KPROBE, .skb = 1, .shared = true, .instead = true,
-		.since = "to 5.16",
+		.first = 0, .last = KERNEL_VERSION(5, 16, 255),
 	}, {
 		/* reason from 5.17 on, the socket from 6.11 on */
 		.name = "tracepoint", .label = "tracepoint:kfree_skb", .symbol = "kfree_skb",
 		.kind = PROBE_TRACEPOINT, .skb = 1, .location = 2, .reason = 3, .sk = 4,
-		.since = "4.17 on",
+		.first = KERNEL_VERSION(4, 17, 0), .last = UINT32_MAX,
 	},
 };
 

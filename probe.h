@@ -26,7 +26,7 @@ struct probe {
 	uint8_t         sk, skb, location, reason;
 	bool            shared;   /* entered also while others hold the buffer: no drop then */
 	bool            instead;  /* one of a row of which a kernel has one: the first that attaches */
-	const char     *since;    /* kernels that have it, in words */
+	uint32_t        first, last; /* LINUX_VERSION_CODE of those that have it, but for backports */
 };
 
 /* The probe by its place in the table, 0 to PROBES - 1. */

@@ -71,10 +71,10 @@ static const struct {
 	const char *name;
 	const char *command; /* NULL: the filter of that name on the tracepoint of 6.12 */
 } golden[] = {
-	{ "dump-5.10",    "./tcpdrop --dump=5.10" },
-	{ "dump-6.1",     "./tcpdrop --dump=6.1" },
-	{ "dump-6.12",    "./tcpdrop --dump=6.12" },
-	{ "dump-7.3",     "./tcpdrop --dump=7.3" },
+	{ "dump-5.10",    "./tcpdrop --dump=5.10 --probe tracepoint" },
+	{ "dump-6.1",     "./tcpdrop --dump=6.1 --probe kfree_skb_reason" },
+	{ "dump-6.12",    "./tcpdrop --dump=6.12 --probe sk_skb_reason_drop" },
+	{ "dump-7.3",     "./tcpdrop --dump=7.3 --probe tracepoint" },
 	{ "filter-ipv4",  NULL },
 	{ "filter-ipv6",  NULL },
 	{ "filter-pid",   NULL },
