@@ -34,12 +34,16 @@ static const struct arch arch = {
 	.stack_pointer = ARCH_REG(rsp),
 	.instruction_pointer = ARCH_REG(rip),
 	.general = {
-		ARCH_REG(rax), ARCH_REG(rcx), ARCH_REG(rdx), ARCH_REG(rbx), ARCH_REG(rsp), ARCH_REG(rbp),
-		ARCH_REG(rsi), ARCH_REG(rdi), ARCH_REG(r8), ARCH_REG(r9), ARCH_REG(r10), ARCH_REG(r11),
+		ARCH_REG(rax), ARCH_REG(rcx), ARCH_REG(rdx), ARCH_REG(rbx),
+		ARCH_REG(rsp), ARCH_REG(rbp), ARCH_REG(rsi), ARCH_REG(rdi),
+		ARCH_REG(r8), ARCH_REG(r9), ARCH_REG(r10), ARCH_REG(r11),
 		ARCH_REG(r12), ARCH_REG(r13), ARCH_REG(r14), ARCH_REG(r15),
 	},
 	.saved_count = 6,
-	.saved = { ARCH_REG(rbx), ARCH_REG(rbp), ARCH_REG(r12), ARCH_REG(r13), ARCH_REG(r14), ARCH_REG(r15) },
+	.saved = {
+		ARCH_REG(rbx), ARCH_REG(rbp), ARCH_REG(r12), ARCH_REG(r13), ARCH_REG(r14),
+		ARCH_REG(r15),
+	},
 };
 #else
 #error "tcpdrop: this architecture is not known to arch.h"

@@ -66,7 +66,8 @@ _Static_assert(sizeof(struct stack) % 8 == 0, "slots are aligned");
 enum label {
 	DONE,
 	IPV4, IPV6, TCP_HEADER,
-	FROM_BUFFER, FROM_REGISTERS, NO_MATCH, NO_LISTENER, COPY_HOLDER, HAVE_SOCKET, NO_SOCKET, COUNT,
+	FROM_BUFFER, FROM_REGISTERS, NO_MATCH, NO_LISTENER, COPY_HOLDER, HAVE_SOCKET, NO_SOCKET,
+	COUNT,
 	NO_NUMBERS, NO_NETNS, HAVE_INTERFACE,
 	QUIET, COPY,
 	LABELS, /* further ones are local to a block */
@@ -124,7 +125,7 @@ void builder_append(struct builder *, const char *title, const struct bpf_insn *
 /* Begins a block whose labels are LOCAL, LOCAL + 1, ... */
 void builder_scope(struct builder *);
 
-/* The stack slot of a field of struct sk_buff, of struct sock_common; where skb->dev and sk begin. */
+/* The stack slot of a field of struct sk_buff or struct sock_common; where dev and sk begin. */
 int builder_in_skb(const struct builder *, enum offset);
 int builder_in_sock(const struct builder *, enum offset);
 int builder_links(const struct builder *);
@@ -141,7 +142,8 @@ void builder_reason(struct builder *, int dst);
 
 /* event.known |= bits */
 #define SET_KNOWN(bits) \
-	LOAD(BPF_B, R1, FP, SLOT(event.known)), ORI(R1, bits), STORE(BPF_B, FP, SLOT(event.known), R1)
+	LOAD(BPF_B, R1, FP, SLOT(event.known)), ORI(R1, bits), \
+	STORE(BPF_B, FP, SLOT(event.known), R1)
 
 /* Kernel addresses have the top bit set; NULL and numbers in a union's place do not. */
 #define UNLESS_POINTER(reg, label) JSGEI(reg, 0, label)

@@ -4,7 +4,10 @@
 
 struct builder;
 
-/* Writes: r8 = TCP header, event.ip and event.tcp filled; DONE when it is no TCP packet or not freed. */
+/*
+ * Writes: r8 = TCP header, event.ip and event.tcp filled; DONE when it is no TCP
+ * packet or is not freed.
+ */
 void find_packet(struct builder *);
 
 #endif

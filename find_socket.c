@@ -153,7 +153,7 @@ socket_from_stack(struct builder *b)
 	for (int i = 0; i < STACK_WORDS; i++) {
 		if (i % SAVED == 0) {
 			if (!i)
-				bpf_asm_title(b->a, "r9 = a socket of this packet in the caller's frame");
+				bpf_asm_title(b->a, "r9 = the same in the caller's frame");
 			EMIT_VALUES(b, LOAD(BPF_DW, R9, R6, arch.stack_pointer));
 			EMIT_VALUES(b, READ(SLOT(saved), 8 * SAVED, R9, 8 * (i + 1), NO_MATCH));
 		}
@@ -184,7 +184,8 @@ socket_from_registers(struct builder *b)
 		try_socket(b, IN_REGISTER);
 	}
 	socket_from_stack(b);
-	EMIT(b, "else a listener of its port", LABEL(NO_MATCH), LOAD(BPF_DW, R9, FP, SLOT(listener)));
+	EMIT(b, "else a listener of its port", LABEL(NO_MATCH),
+	     LOAD(BPF_DW, R9, FP, SLOT(listener)));
 	read_sock(b, NO_LISTENER);
 	EMIT(b, NULL, GOTO(HAVE_SOCKET),
 	     LABEL(NO_LISTENER), LOAD(BPF_DW, R1, FP, SLOT(raw)), JNEI(R1, 0, COPY),
@@ -206,7 +207,8 @@ socket_from_buffer(struct builder *b)
 		EMIT(b, NULL,
 		     LOAD(BPF_H, R1, SOCK, SOCK_NUM),
 		     LOAD(BPF_H, R2, FP, SLOT(event.tcp)), BE(R2, 16), JEQ(R1, R2, HAVE_SOCKET),
-		     LOAD(BPF_H, R2, FP, SLOT(event.tcp) + 2), BE(R2, 16), JEQ(R1, R2, HAVE_SOCKET));
+		     LOAD(BPF_H, R2, FP, SLOT(event.tcp) + 2), BE(R2, 16),
+		     JEQ(R1, R2, HAVE_SOCKET));
 }
 
 /*

@@ -4,8 +4,10 @@
 
 struct builder;
 
-/* Writes: at HAVE_SOCKET and what follows it r9 is the packet's socket and event.state its state;
- * COUNT when it has none, COPY when no packet is dropped. */
+/*
+ * Writes: at HAVE_SOCKET and what follows it r9 is the packet's socket and event.state its state;
+ * COUNT when it has none, COPY when no packet is dropped.
+ */
 void find_socket(struct builder *);
 
 #endif

@@ -15,7 +15,7 @@ enum { INLINED_MAX = 64 };
 struct inlined_site {
 	uint64_t address;  /* of the addition to sk_drops */
 	int32_t  sk_drops; /* its displacement */
-	int8_t   skb;      /* the register that holds the packet there, 0 to 15; -1: not understood */
+	int8_t   skb;      /* the register that holds the packet, 0 to 15; -1: not understood */
 };
 
 struct inlined {

@@ -164,7 +164,8 @@ show_sample(struct run *run, const struct sample *s)
 		return;
 	} else {
 		name_drop(run, &drop, s);
-		out.used += format_drop(out.buf + out.used, sizeof(out.buf) - out.used, &run->style, &drop);
+		out.used += format_drop(out.buf + out.used, sizeof(out.buf) - out.used, &run->style,
+		                        &drop);
 		run->shown++;
 		run->ended = run->options->count && run->shown == run->options->count;
 	}
@@ -188,7 +189,7 @@ drain(struct run *run)
 	return any;
 }
 
-/* Nanoseconds to wait at most: what is left of the duration, and no more than limit; -1: for ever. */
+/* Nanoseconds to wait: what is left of the duration, at most limit; -1: for ever. */
 static int64_t
 time_left(const struct run *run, int64_t limit)
 {
@@ -231,21 +232,18 @@ loop(struct run *run, int signals)
 	}
 }
 
-/* Signals that end a run become a file descriptor; a closed pipe is an error of write(2). */
+/*
+ * Signals that end a run become a file descriptor; a closed pipe is an error of
+ * write(2). The kernel's signal set is a number with a bit for each.
+ */
 static int
 catch_signals(void)
 {
-	sigset_t ending;
+	const uint64_t ending = 1u << (SIGINT - 1) | 1u << (SIGTERM - 1) | 1u << (SIGHUP - 1);
+	const uint64_t blocked = ending | 1u << (SIGPIPE - 1);
 
-	sigemptyset(&ending);
-	sigaddset(&ending, SIGPIPE);
-	sigprocmask(SIG_BLOCK, &ending, NULL);
-	sigdelset(&ending, SIGPIPE);
-	sigaddset(&ending, SIGINT);
-	sigaddset(&ending, SIGTERM);
-	sigaddset(&ending, SIGHUP);
-	sigprocmask(SIG_BLOCK, &ending, NULL);
-	return signalfd(-1, &ending, SFD_CLOEXEC);
+	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &blocked, NULL, sizeof(blocked));
+	return (int)syscall(SYS_signalfd4, -1, &ending, sizeof(ending), SFD_CLOEXEC);
 }
 
 /* ---- the end ---- */
@@ -281,13 +279,13 @@ tell_end(const struct run *run, uint64_t seen)
 		                       nanoseconds(CLOCK_REALTIME), seen, run->shown, run->lost);
 		flush();
 	}
-	text_format(lost, sizeof(lost), ", %llu lost: make the rings larger with -B, or ask for less",
+	text_format(lost, sizeof(lost), ", %llu lost: larger rings (-B) or a filter may help",
 	            (unsigned long long)run->lost);
 	text_write(STDERR_FILENO, "tcpdrop: %llu drop%s shown%s\n", (unsigned long long)run->shown,
 	           run->shown == 1 ? "" : "s", run->lost ? lost : "");
 	if (missed)
-		text_write(STDERR_FILENO, "tcpdrop: %llu frees, of drops or not, came while our program "
-		           "was running and were not looked at\n", (unsigned long long)missed);
+		text_write(STDERR_FILENO, "tcpdrop: %llu frees, of drops or not, met our program "
+		           "while it ran and were not seen\n", (unsigned long long)missed);
 }
 
 /* What makes the output less than it could be, but for what --check tells. */
@@ -301,7 +299,8 @@ warn(void)
 
 		if (p->error && (p->step == STEP_LOAD || p->step == STEP_BIND))
 			text_write(STDERR_FILENO, "tcpdrop: %s: %s: %s: see --check -v\n",
-			           probe_get(i)->label, advice_step(p->step), text_error(-p->error));
+			           probe_get(i)->label, advice_step(p->step),
+			           text_error(-p->error));
 	}
 }
 
@@ -327,7 +326,10 @@ trace(const struct options *o)
 {
 	struct run run = {
 		.options = o,
-		.style = { .json = o->json, .stack = !o->quiet, .since_start = o->timestamp, .zone = &zone },
+		.style = {
+			.json = o->json, .stack = !o->quiet, .since_start = o->timestamp,
+			.zone = &zone,
+		},
 	};
 	int signals = catch_signals();
 

@@ -6,7 +6,6 @@
  * between two marks are the answer to one question.
  */
 #include <linux/bpf.h>
-#include <linux/version.h>
 
 #include <errno.h>
 #include <string.h>
@@ -16,65 +15,41 @@
 #include "offsets.h"
 #include "text.h"
 
+/* One line of kernels, or several that are alike. NO: not known for it. */
 struct row {
-	uint32_t version; /* major and minor; holds for every patch level */
-	uint16_t at[OFFSETS];
+	uint16_t first, last; /* major << 8 | minor */
+	/* struct sk_buff, include/linux/skbuff.h, as distributions configure it */
+	uint16_t dev, len, pkt_type, iif, protocol;
+	/* struct tcp_sock, include/linux/tcp.h, in the order of enum offset */
+	uint16_t tcp[TCP_TOTAL_RETRANS - TCP_RCV_NXT + 1];
+	/* struct sock, struct net, struct net_device */
+	uint16_t type, inum, ifindex;
 };
 
-/*
- * struct sk_buff, include/linux/skbuff.h: in every configuration the three
- * headers follow protocol, tail and end come after them, and head is the next
- * 8-aligned place; users is data + 12. Rows are what distributions turn on.
- */
-#define SKB(dev, len, pkt_type, iif, protocol) \
-	[SKB_DEV] = (dev), [SKB_SK] = 24, [SKB_LEN] = (len), [SKB_PKT_TYPE] = (pkt_type), \
-	[SKB_IIF] = (iif), [SKB_PROTOCOL] = (protocol), [SKB_TRANSPORT] = (protocol) + 2, \
-	[SKB_NETWORK] = (protocol) + 4, [SKB_TAIL] = (protocol) + 8, \
-	[SKB_HEAD] = ((protocol) + 16 + 7) / 8 * 8, [SKB_DATA] = ((protocol) + 16 + 7) / 8 * 8 + 8, \
-	[SKB_USERS] = ((protocol) + 16 + 7) / 8 * 8 + 20
-
-/* struct sock_common, include/net/sock.h, 64 bits with IPv6 and namespaces: 4.4 to 7.3 */
-#define SOCK_COMMON \
-	[SOCK_DADDR] = 0, [SOCK_RCV_SADDR] = 4, [SOCK_DPORT] = 12, [SOCK_NUM] = 14, \
-	[SOCK_FAMILY] = 16, [SOCK_STATE] = 18, [SOCK_NET] = 48, [SOCK_V6_DADDR] = 56, \
-	[SOCK_V6_RCV_SADDR] = 72
-
-/* struct tcp_sock, include/linux/tcp.h */
-#define TCP(rcv_nxt, snd_una, snd_nxt, rcv_wnd, srtt, retrans) \
-	[TCP_RCV_NXT] = (rcv_nxt), [TCP_SND_UNA] = (snd_una), [TCP_SND_NXT] = (snd_nxt), \
-	[TCP_RCV_WND] = (rcv_wnd), [TCP_SRTT_US] = (srtt), [TCP_TOTAL_RETRANS] = (retrans)
-
-#define OTHER(type, inum, ifindex) \
-	[SOCK_TYPE] = (type), [NET_INUM] = (inum), [DEV_IFINDEX] = (ifindex)
-
-/* Not known for that line. Never a valid offset: the address of the structure's own field 0. */
+#define LINE(major, minor) ((major) << 8 | (minor))
 #define NO OFFSET_NONE
-#define NO_TCP TCP(NO, NO, NO, NO, NO, NO)
+#define NO_TCP { NO, NO, NO, NO, NO, NO }
 
 static const struct row rows[] = {
-	{ KERNEL_VERSION(4, 4, 0),  { SKB(32, 128, NO, 160, 192), SOCK_COMMON, NO_TCP, OTHER(NO, 144, NO) } },
-	{ KERNEL_VERSION(4, 9, 0),  { SKB(32, 128, NO, 160, 192), SOCK_COMMON, NO_TCP, OTHER(NO, 152, NO) } },
-	{ KERNEL_VERSION(4, 14, 0), { SKB(32, 128, NO, 160, 192), SOCK_COMMON, NO_TCP, OTHER(NO, 136, NO) } },
-	{ KERNEL_VERSION(4, 19, 0), { SKB(16, 128, NO, 160, 192), SOCK_COMMON, NO_TCP, OTHER(NO, 128, NO) } },
-	{ KERNEL_VERSION(5, 4, 0),  { SKB(16, 112, NO, 144, 176), SOCK_COMMON, NO_TCP, OTHER(NO, 128, NO) } },
-	{ KERNEL_VERSION(5, 10, 0), { SKB(16, 112, 128, 144, 176), SOCK_COMMON,
-	  TCP(1424, 1468, 1436, 1808, 1632, 2104), OTHER(538, 144, 256) } },
-	{ KERNEL_VERSION(5, 15, 0), { SKB(16, 112, NO, 144, 176), SOCK_COMMON, NO_TCP, OTHER(NO, 128, NO) } },
-	{ KERNEL_VERSION(6, 1, 0),  { SKB(16, 112, 128, 144, 180), SOCK_COMMON,
-	  TCP(1464, 1508, 1476, 1848, 1672, 2144), OTHER(514, 144, 216) } },
-	{ KERNEL_VERSION(6, 6, 0),  { SKB(16, 112, NO, 148, 180), SOCK_COMMON, NO_TCP, OTHER(NO, 136, NO) } },
-	{ KERNEL_VERSION(6, 12, 0), { SKB(16, 112, 128, 148, 180), SOCK_COMMON,
-	  TCP(1712, 1720, 1716, 1752, 1728, 2216), OTHER(572, 136, 224) } },
-	{ KERNEL_VERSION(6, 16, 0), { SKB(16, 112, 128, 148, 180), SOCK_COMMON,
-	  TCP(1712, 1720, 1716, 1752, 1728, 2216), OTHER(572, 168, 224) } },
-	{ KERNEL_VERSION(6, 17, 0), { SKB(16, 112, 128, 148, 180), SOCK_COMMON,
-	  TCP(1712, 1720, 1716, 1752, 1728, 2216), OTHER(572, 168, 224) } },
-	{ KERNEL_VERSION(6, 18, 0), { SKB(16, 112, 128, 148, 180), SOCK_COMMON,
-	  TCP(1656, 1664, 1660, 1712, 1672, 2192), OTHER(534, 176, 224) } },
-	{ KERNEL_VERSION(7, 2, 0),  { SKB(16, 112, 128, 148, 180), SOCK_COMMON,
-	  TCP(1768, 1776, 1772, 1816, 1784, 2304), OTHER(542, 280, 224) } },
-	{ KERNEL_VERSION(7, 3, 0),  { SKB(16, 112, 128, 148, 180), SOCK_COMMON,
-	  TCP(1768, 1776, 1772, 1816, 1784, 2304), OTHER(542, 280, 224) } },
+	{ LINE(4, 4),  LINE(4, 4),  32, 128, NO, 160, 192, NO_TCP, NO, 144, NO },
+	{ LINE(4, 9),  LINE(4, 9),  32, 128, NO, 160, 192, NO_TCP, NO, 152, NO },
+	{ LINE(4, 14), LINE(4, 14), 32, 128, NO, 160, 192, NO_TCP, NO, 136, NO },
+	{ LINE(4, 19), LINE(4, 19), 16, 128, NO, 160, 192, NO_TCP, NO, 128, NO },
+	{ LINE(5, 4),  LINE(5, 4),  16, 112, NO, 144, 176, NO_TCP, NO, 128, NO },
+	{ LINE(5, 10), LINE(5, 10), 16, 112, 128, 144, 176,
+	  { 1424, 1808, 1468, 1436, 1632, 2104 }, 538, 144, 256 },
+	{ LINE(5, 15), LINE(5, 15), 16, 112, NO, 144, 176, NO_TCP, NO, 128, NO },
+	{ LINE(6, 1),  LINE(6, 1),  16, 112, 128, 144, 180,
+	  { 1464, 1848, 1508, 1476, 1672, 2144 }, 514, 144, 216 },
+	{ LINE(6, 6),  LINE(6, 6),  16, 112, NO, 148, 180, NO_TCP, NO, 136, NO },
+	{ LINE(6, 12), LINE(6, 12), 16, 112, 128, 148, 180,
+	  { 1712, 1752, 1720, 1716, 1728, 2216 }, 572, 136, 224 },
+	{ LINE(6, 16), LINE(6, 17), 16, 112, 128, 148, 180,
+	  { 1712, 1752, 1720, 1716, 1728, 2216 }, 572, 168, 224 },
+	{ LINE(6, 18), LINE(6, 18), 16, 112, 128, 148, 180,
+	  { 1656, 1712, 1664, 1660, 1672, 2192 }, 534, 176, 224 },
+	{ LINE(7, 2),  LINE(7, 3),  16, 112, 128, 148, 180,
+	  { 1768, 1816, 1776, 1772, 1784, 2304 }, 542, 280, 224 },
 };
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
@@ -91,26 +66,61 @@ offsets_name(enum offset id)
 	return names[id];
 }
 
+static uint16_t
+align8(unsigned n)
+{
+	return (uint16_t)((n + 7) / 8 * 8);
+}
+
+/*
+ * In every configuration the three headers follow protocol, tail and end come
+ * after them, and head is the next 8-aligned place; users is data + 12.
+ * struct sock_common, include/net/sock.h, is the same from 4.4 to 7.3 where
+ * IPv6 and network namespaces are on.
+ */
+static void
+spread(uint16_t at[OFFSETS], const struct row *row)
+{
+	static const uint8_t common[] = { 0, 4, 12, 14, 16, 18, 48, 56, 72 };
+	uint16_t protocol = row->protocol, head = align8(protocol + 16u);
+	const uint16_t skb[] = {
+		row->dev, 24, row->len, row->pkt_type, row->iif, protocol, (uint16_t)(protocol + 2),
+		(uint16_t)(protocol + 4), (uint16_t)(protocol + 8), head, (uint16_t)(head + 8),
+		(uint16_t)(head + 20), row->ifindex,
+	};
+
+	_Static_assert(sizeof(skb) / sizeof(skb[0]) == SOCK_DADDR, "in the order of enum offset");
+	_Static_assert(sizeof(common) == SOCK_TYPE - SOCK_DADDR, "in the order of enum offset");
+	memcpy(at, skb, sizeof(skb));
+	for (unsigned i = 0; i < sizeof(common); i++)
+		at[SOCK_DADDR + i] = common[i];
+	at[SOCK_TYPE] = row->type;
+	memcpy(at + TCP_RCV_NXT, row->tcp, sizeof(row->tcp));
+	at[NET_INUM] = row->inum;
+}
+
+static void
+set(struct offsets *o, unsigned id, uint16_t at, enum offset_source source)
+{
+	o->at[id] = at;
+	o->source[id] = (uint8_t)(at == OFFSET_NONE ? OFFSET_UNKNOWN : source);
+}
+
 void
 offsets_table(struct offsets *o, uint32_t version)
 {
 	const struct row *row = &rows[0];
 
-	for (unsigned i = 1; i < ROWS && rows[i].version <= version; i++)
+	for (unsigned i = 1; i < ROWS && rows[i].first <= version >> 8; i++)
 		row = &rows[i];
 	memset(o, 0, sizeof(*o));
 	o->version = version;
-	o->row = row->version;
-	o->exact = row->version >> 8 == version >> 8;
-	for (unsigned id = 0; id < OFFSETS; id++) {
-		o->at[id] = o->table[id] = row->at[id];
-		o->source[id] = row->at[id] == OFFSET_NONE ? OFFSET_UNKNOWN : OFFSET_TABLE;
-	}
+	o->exact = version >> 8 >= row->first && version >> 8 <= row->last;
+	o->row = o->exact ? version & ~255u : (uint32_t)row->last << 8;
+	spread(o->table, row);
 	/* what moves from line to line is not to be had from a neighbour */
-	for (unsigned id = TCP_RCV_NXT; id <= NET_INUM && !o->exact; id++) {
-		o->at[id] = OFFSET_NONE;
-		o->source[id] = OFFSET_UNKNOWN;
-	}
+	for (unsigned id = 0; id < OFFSETS; id++)
+		set(o, id, id < TCP_RCV_NXT || o->exact ? o->table[id] : OFFSET_NONE, OFFSET_TABLE);
 }
 
 /* One question: read this field of a BPF context, and the loads it turns into. */
@@ -155,7 +165,8 @@ static const struct question questions[] = {
 	{ OF_TCP, BPF_W, offsetof(struct bpf_tcp_sock, snd_nxt), 1, { { BPF_W, TCP_SND_NXT } } },
 	{ OF_TCP, BPF_W, offsetof(struct bpf_tcp_sock, snd_una), 1, { { BPF_W, TCP_SND_UNA } } },
 	{ OF_TCP, BPF_W, offsetof(struct bpf_tcp_sock, srtt_us), 1, { { BPF_W, TCP_SRTT_US } } },
-	{ OF_TCP, BPF_W, offsetof(struct bpf_tcp_sock, total_retrans), 1, { { BPF_W, TCP_TOTAL_RETRANS } } },
+	{ OF_TCP, BPF_W, offsetof(struct bpf_tcp_sock, total_retrans), 1,
+	  { { BPF_W, TCP_TOTAL_RETRANS } } },
 };
 
 enum { QUESTIONS = sizeof(questions) / sizeof(questions[0]) };
@@ -226,17 +237,10 @@ offsets_question(struct bpf_asm *a, bool sockets)
 	bpf_asm_link(a);
 }
 
-static uint16_t
-align8(unsigned n)
-{
-	return (uint16_t)((n + 7) / 8 * 8);
-}
-
 static void
 told(struct offsets *o, unsigned id, int at)
 {
-	o->at[id] = (uint16_t)at;
-	o->source[id] = OFFSET_KERNEL;
+	set(o, id, (uint16_t)at, OFFSET_KERNEL);
 }
 
 /* The loads between two markers, in order, are the answers to one question. */
@@ -298,8 +302,8 @@ confirm_tcp(struct offsets *o)
 	for (unsigned id = TCP_RCV_NXT; id <= TCP_TOTAL_RETRANS; id++)
 		holds &= id == TCP_RCV_WND
 		         || (o->source[id] == OFFSET_KERNEL && o->at[id] - o->table[id] == shift);
-	o->at[TCP_RCV_WND] = holds ? (uint16_t)(o->table[TCP_RCV_WND] + shift) : OFFSET_NONE;
-	o->source[TCP_RCV_WND] = holds ? OFFSET_TABLE : OFFSET_UNKNOWN;
+	set(o, TCP_RCV_WND, holds ? (uint16_t)(o->table[TCP_RCV_WND] + shift) : OFFSET_NONE,
+	    OFFSET_TABLE);
 }
 
 int
@@ -344,14 +348,16 @@ offsets_netns_question(struct bpf_asm *a, const struct offsets *o, uint32_t inod
 
 	bpf_asm_start(a, LABELS);
 	BPF_ASM(a, "r7 = skb->sk->sk_net", LOAD(BPF_DW, R3, R1, offsetof(struct __sk_buff, sk)),
-	        MOVI(R6, 0), JEQI(R3, 0, END), MOV(R1, FP), ADDI(R1, -SOCK_READ), MOVI(R2, SOCK_READ),
+	        MOVI(R6, 0), JEQI(R3, 0, END),
+	        MOV(R1, FP), ADDI(R1, -SOCK_READ), MOVI(R2, SOCK_READ),
 	        CALL(BPF_FUNC_probe_read_kernel), JNEI(R0, 0, END),
 	        LOAD(BPF_DW, R7, FP, o->at[SOCK_NET] - SOCK_READ));
 	for (int at = 0; at < NET_SEARCHED; at += 4) {
 		if (at % NET_BUFFER == 0)
 			BPF_ASM(a, at ? NULL : "at which offset is our inode number",
-			        MOV(R1, FP), ADDI(R1, -NET_BUFFER), MOVI(R2, NET_BUFFER), MOV(R3, R7),
-			        ADDI(R3, at), CALL(BPF_FUNC_probe_read_kernel), MOVI(R6, 0),
+			        MOV(R1, FP), ADDI(R1, -NET_BUFFER), MOVI(R2, NET_BUFFER),
+			        MOV(R3, R7), ADDI(R3, at), CALL(BPF_FUNC_probe_read_kernel),
+			        MOVI(R6, 0),
 			        JNEI(R0, 0, END), MOV32I(R2, inode));
 		BPF_ASM(a, NULL, MOVI(R6, at), LOAD(BPF_W, R1, FP, at % NET_BUFFER - NET_BUFFER),
 		        JEQ(R1, R2, END));
@@ -391,18 +397,17 @@ offsets_override(struct offsets *o, const char *list, char *err, size_t size)
 		int64_t at;
 
 		if (id == OFFSETS) {
-			text_format(err, size, "no offset is called '%.*s'; --check lists the names",
-			         (int)name, list);
+			text_format(err, size, "no offset is called '%.*s'; --check lists them",
+			            (int)name, list);
 			return -EINVAL;
 		}
 		at = name < item ? text_number(&p) : -1;
 		if (at < 0 || at > 8191 || p != list + item) {
-			text_format(err, size, "'%.*s': expected %s=BYTES, 0 to 8191", (int)item, list,
-			         offsets_name(id));
+			text_format(err, size, "'%.*s': expected %s=BYTES, 0 to 8191",
+			            (int)item, list, offsets_name(id));
 			return -EINVAL;
 		}
-		o->at[id] = (uint16_t)at;
-		o->source[id] = OFFSET_USER;
+		set(o, id, (uint16_t)at, OFFSET_USER);
 		list += item + (list[item] == ',');
 	}
 	return 0;

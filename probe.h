@@ -25,8 +25,8 @@ struct probe {
 	enum probe_kind kind;
 	uint8_t         sk, skb, location, reason;
 	bool            shared;   /* entered also while others hold the buffer: no drop then */
-	bool            instead;  /* one of a row of which a kernel has one: the first that attaches */
-	uint32_t        first, last; /* LINUX_VERSION_CODE of those that have it, but for backports */
+	bool            instead;  /* a kernel has one of these: the first that attaches */
+	uint32_t        first, last; /* LINUX_VERSION_CODEs that have it, but for backports */
 };
 
 /* The probe by its place in the table, 0 to PROBES - 1. */

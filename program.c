@@ -168,7 +168,8 @@ read_place(struct builder *b)
 	if (builder_given(b, probe->reason)) {
 		bpf_asm_title(b->a, "reason");
 		builder_reason(b, R1);
-		EMIT(b, NULL, STORE(BPF_W, FP, SLOT(event.reason), R1), SET_KNOWN(EVENT_HAS_REASON));
+		EMIT(b, NULL, STORE(BPF_W, FP, SLOT(event.reason), R1),
+		     SET_KNOWN(EVENT_HAS_REASON));
 	}
 	bpf_asm_title(b->a, "location");
 	if (probe->location) {
@@ -213,7 +214,8 @@ window_fits(const struct builder *b)
 	if (end - b->base > WINDOW || b->base >= end)
 		return -ERANGE;
 	for (unsigned i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		if (builder_knows(b, fields[i]) && (b->at[fields[i]] < b->base || b->at[fields[i]] + 4 > end))
+		if (builder_knows(b, fields[i])
+		    && (b->at[fields[i]] < b->base || b->at[fields[i]] + 4 > end))
 			return -ERANGE;
 	return b->at[SKB_HEAD] % 8 || b->at[SKB_DATA] % 8 || b->at[SKB_TAIL] % 4
 	       || b->at[SKB_LEN] % 4 || b->at[SKB_USERS] % 4 || b->at[SKB_PROTOCOL] % 2

@@ -42,8 +42,8 @@ struct program_counters {
 struct program {
 	const struct probe          *probe;
 	uint8_t                      index;     /* goes into event.probe */
-	uint8_t                      arguments; /* how many the tracepoint has; of sites: skb's register */
-	int32_t                      read;      /* BPF_FUNC_probe_read_kernel (5.5 on) or _probe_read */
+	uint8_t                      arguments; /* of the tracepoint; of sites: skb's register */
+	int32_t                      read;      /* BPF_FUNC_probe_read[_kernel, 5.5 on] */
 	bool                         has_consumed;
 	uint32_t                     consumed;  /* SKB_CONSUMED of the running kernel: no drop */
 	const struct offsets        *offsets;

@@ -119,10 +119,12 @@ learn_reasons(struct tracer *t)
 {
 	static char text[64 * 1024];
 	int dir = tracefs_open();
-	ssize_t n = dir < 0 ? dir : tracefs_read(dir, "events/skb/kfree_skb/format", text, sizeof(text));
+	ssize_t n = dir;
 
-	if (dir >= 0)
+	if (dir >= 0) {
+		n = tracefs_read(dir, "events/skb/kfree_skb/format", text, sizeof(text));
 		close(dir);
+	}
 	if (n >= 0) {
 		int error = names_parse_format(&t->names, text, (size_t)n);
 
@@ -130,8 +132,8 @@ learn_reasons(struct tracer *t)
 		t->names_from = error ? "this kernel gives no reasons" : "tracefs";
 	} else {
 		t->has_names = !names_builtin(&t->names, t->version);
-		t->names_from = t->has_names ? "built-in table for this kernel"
-		                : "no tracefs and no built-in table for this kernel: numbers are shown";
+		t->names_from = t->has_names ? "built-in table"
+		                             : "no tracefs and no table for this kernel: numbers";
 	}
 }
 
@@ -150,8 +152,8 @@ learn_filter(struct tracer *t)
 	/* bpf_get_ns_current_pid_tgid() is there from 5.7 on */
 	if (o->has_pid && kernel_pid_namespace(&f->pidns_dev, &f->pidns_ino)
 	    && t->version < KERNEL_VERSION(5, 7, 0)) {
-		text_format(t->error, sizeof(t->error), "-p: this is not the first pid namespace, and Linux "
-		         "before 5.7 cannot tell pids of another\nrun tcpdrop on the host");
+		text_format(t->error, sizeof(t->error), "-p: Linux before 5.7 cannot tell pids of "
+		            "a pid namespace\nrun tcpdrop on the host");
 		return -1;
 	}
 	return 0;
@@ -309,7 +311,7 @@ load_program(struct tracer *t, unsigned i, uint32_t type, uint8_t arguments, enu
 	return load(t, type);
 }
 
-/* How many arguments the tracepoint has is found by trying: a program that reads more is refused. */
+/* How many arguments it has is found by trying: a program that reads more is refused. */
 static void
 open_tracepoint(struct tracer *t, unsigned i)
 {
@@ -490,8 +492,8 @@ fail_probes(struct tracer *t)
 			continue;
 		advice(remedy, sizeof(remedy), p->step, p->error, t->version);
 		n += (size_t)text_format(t->error + n, sizeof(t->error) - n, "\n%s: %s: %s%s%s",
-		                      probe_get(i)->name, advice_step(p->step), text_error(-p->error),
-		                      remedy[0] ? ": " : "", remedy);
+		                         probe_get(i)->name, advice_step(p->step),
+		                         text_error(-p->error), remedy[0] ? ": " : "", remedy);
 	}
 	return -1;
 }
@@ -505,8 +507,8 @@ tracer_open(struct tracer *t)
 	int error;
 
 	if (missing != OFFSETS) {
-		text_format(t->error, sizeof(t->error), "the offset %s is not known for this kernel\n"
-		         "give it with --offsets %s=BYTES", offsets_name(missing), offsets_name(missing));
+		text_format(t->error, sizeof(t->error), "the offset %s is not known for this "
+		            "kernel\ngive it with --offsets", offsets_name(missing));
 		return -1;
 	}
 	error = rings_open(&t->rings, o->buffer_kib ? o->buffer_kib : DEFAULT_KIB, !o->quiet);
@@ -526,7 +528,7 @@ tracer_test_ring(struct tracer *t)
 	int program, error;
 
 	bpf_asm_start(&t->text, 0);
-	BPF_ASM(&t->text, "send eight bytes", STOREI(BPF_DW, FP, -8, 1), LOAD_MAP(R2, t->maps.rings),
+	BPF_ASM(&t->text, NULL, STOREI(BPF_DW, FP, -8, 1), LOAD_MAP(R2, t->maps.rings),
 	        MOV32I(R3, BPF_F_CURRENT_CPU), MOV(R4, FP), ADDI(R4, -8), MOVI(R5, 8),
 	        CALL(BPF_FUNC_perf_event_output), MOVI(R0, 0), EXIT);
 	program = load(t, BPF_PROG_TYPE_SCHED_CLS);
