@@ -17,15 +17,15 @@ enum {
 };
 
 struct bpf_asm {
-	struct bpf_insn insn[BPF_ASM_MAX];
-	unsigned        count;
+	unsigned        count;  /* of insn */
+	unsigned        blocks; /* of block */
+	unsigned        labels; /* numbers below this are taken */
+	int             error;  /* the first thing that went wrong, -errno */
 	struct {
 		const char *title;
 		unsigned    at; /* index of the first instruction */
 	} block[BPF_ASM_BLOCKS];
-	unsigned        blocks;
-	unsigned        labels; /* numbers below this are taken */
-	int             error;  /* the first thing that went wrong, -errno */
+	struct bpf_insn insn[BPF_ASM_MAX];
 };
 
 /* Starts an empty program; label numbers below first_label are the caller's own. */

@@ -82,7 +82,7 @@ dump_probe(struct tracer *t, unsigned i)
 static int
 read_target(struct tracer *t, const char *target)
 {
-	const char *comma = strchr(target, ',');
+	const char *comma = target + strcspn(target, ",");
 
 	t->version = kernel_version_parse(target);
 	if (!t->version) {
@@ -90,7 +90,7 @@ read_target(struct tracer *t, const char *target)
 		        arch.name);
 		return -1;
 	}
-	if (comma && strcmp(comma + 1, arch.name) != 0) {
+	if (*comma && strcmp(comma + 1, arch.name) != 0) {
 		text_write(STDERR_FILENO, "tcpdrop: --dump=%s: this tcpdrop is built for %s only\n", target,
 		        arch.name);
 		return -1;

@@ -155,15 +155,14 @@ void
 kernel_lockdown(char *buf, size_t size)
 {
 	char text[64];
-	const char *open, *close;
+	const char *open;
 
 	buf[0] = '\0';
 	if (!kernel_file("/sys/kernel/security/lockdown", text, sizeof(text)))
 		return;
-	open = strchr(text, '[');
-	close = open ? strchr(open, ']') : NULL;
-	if (close)
-		text_format(buf, size, "%.*s", (int)(close - open - 1), open + 1);
+	open = text + strcspn(text, "[");
+	if (*open)
+		text_format(buf, size, "%.*s", (int)strcspn(open + 1, "]"), open + 1);
 }
 
 bool

@@ -354,11 +354,9 @@ offsets_netns_question(struct bpf_asm *a, const struct offsets *o, uint32_t inod
 	        LOAD(BPF_DW, R7, FP, o->at[SOCK_NET] - SOCK_READ));
 	for (int at = 0; at < NET_SEARCHED; at += 4) {
 		if (at % NET_BUFFER == 0)
-			BPF_ASM(a, at ? NULL : "at which offset is our inode number",
-			        MOV(R1, FP), ADDI(R1, -NET_BUFFER), MOVI(R2, NET_BUFFER),
+			BPF_ASM(a, NULL, MOV(R1, FP), ADDI(R1, -NET_BUFFER), MOVI(R2, NET_BUFFER),
 			        MOV(R3, R7), ADDI(R3, at), CALL(BPF_FUNC_probe_read_kernel),
-			        MOVI(R6, 0),
-			        JNEI(R0, 0, END), MOV32I(R2, inode));
+			        MOVI(R6, 0), JNEI(R0, 0, END), MOV32I(R2, inode));
 		BPF_ASM(a, NULL, MOVI(R6, at), LOAD(BPF_W, R1, FP, at % NET_BUFFER - NET_BUFFER),
 		        JEQ(R1, R2, END));
 	}

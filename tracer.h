@@ -43,31 +43,33 @@ struct tracer_hook {
 };
 
 struct tracer {
+	/* small things first: they are within a short reach of the pointer */
 	const struct options *options;
-	uint32_t              version;   /* LINUX_VERSION_CODE */
-	struct offsets        offsets;
-	enum step             unasked;   /* where asking the kernel for offsets failed */
+	uint32_t              version;       /* LINUX_VERSION_CODE */
+	int32_t               read;          /* the helper that reads memory */
+	int                   pmu;           /* kprobe PMU, or -errno */
+	unsigned              set;           /* probes to try, a bit each */
+	unsigned              hooks;         /* how many of hook[] are in use */
+	struct program_maps   maps;
+	enum step             unasked;       /* where asking the kernel for offsets failed */
 	int                   unasked_error;
-	struct names          names;
-	bool                  has_names;
-	const char           *names_from; /* "tracefs", "built-in table" or why there are none */
-	struct program_filter filter;
-	unsigned              set;       /* probes to try, a bit each */
-	int32_t               read;      /* the helper that reads memory */
-	int                   pmu;       /* kprobe PMU, or -errno */
-	struct kallsyms       symbols;
 	int                   symbols_error; /* -errno of reading them */
 	bool                  symbols_read;
-	struct inlined        inlined;   /* sites of tcp_drop() in the kernel's text */
+	bool                  has_names;
+	bool                  usage;         /* error is about the command line */
+	const char           *names_from;    /* where reasons are from, or why there are none */
+
 	struct rings          rings;
-	struct program_maps   maps;
 	struct tracer_probe   probe[PROBES];
+	struct offsets        offsets;
+	struct program_filter filter;
+	struct kallsyms       symbols;
+	struct inlined        inlined;       /* sites of tcp_drop() in the kernel's text */
 	struct tracer_hook    hook[INLINED_MAX + PROBES];
-	unsigned              hooks;
-	struct bpf_asm        text;      /* the program built last */
+	struct names          names;
+	char                  error[1024];   /* what failed, and what to do about it */
+	struct bpf_asm        text;          /* the program built last */
 	char                  log[TRACER_LOG]; /* the verifier's words on the last failure */
-	bool                  usage;     /* error is about the command line */
-	char                  error[1024]; /* what failed, and what to do about it */
 };
 
 /*
