@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The symbols of the kernel's code, compact: 8 bytes and the name for each.
- * The kernel lists its own symbols by address, and then those of modules and
- * BPF programs in no order, so only the tail is sorted and merged.
+ * The symbols of the kernel's code: 16 bytes and the name for each. The kernel
+ * lists its own by address, and then those of modules and BPF programs in no
+ * order, so only the tail is sorted.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,104 +14,18 @@
 #include "kallsyms.h"
 #include "memory.h"
 
-/* names[]: where the name is, and what its symbol is like. The number of a
- * module symbol's module stands in the two bytes before its name. */
 enum {
-	NAME_AT     = (1u << 29) - 1,
-	NAME_GLOBAL = 1u << 29,     /* T */
-	NAME_WEAK   = 1u << 30,     /* W: global, but the lesser name */
-};
-#define NAME_MODULE (1u << 31)
-
-enum {
-	TEXT_GAP   = 0,             /* where in text: the empty name, an end of code */
-	FAR_AWAY   = 256 * 1024,    /* no function is that long */
-	READ_BYTES = 16 * 1024,     /* the kernel gives a page a read */
+	KIND_SHIFT = 29,                    /* of a name: 1 local, 2 weak, 3 global, above its place */
+	NAME_AT    = (1 << KIND_SHIFT) - 1,
+	NO_NAME    = 0,                     /* the empty name: an end of code */
+	FAR_AWAY   = 256 * 1024,            /* no function is that long */
+	READ_BYTES = 16 * 1024,             /* the kernel gives a page a read */
 };
 
-struct symbol {
-	uint64_t address;
-	uint32_t name;
-	uint32_t order;
-};
-
-/* Called everywhere: its code once is enough. */
-__attribute__((noinline))
-static uint64_t
-address_at(const struct kallsyms *ks, uint32_t i)
+static const char *
+name_of(const struct kallsyms *ks, const struct kallsyms_symbol *s)
 {
-	return ks->far ? ks->far[i] : ks->base + ks->near[i];
-}
-
-__attribute__((noinline))
-static void
-address_set(struct kallsyms *ks, uint32_t i, uint64_t address)
-{
-	if (ks->far)
-		ks->far[i] = address;
-	else
-		ks->near[i] = (uint32_t)(address - ks->base);
-}
-
-static bool
-address_fits(const struct kallsyms *ks, uint64_t address)
-{
-	return address >= ks->base && address - ks->base <= UINT32_MAX;
-}
-
-/* memory_resize() that leaves the pointer alone when it fails */
-static int
-resize(void *pointer, size_t n, size_t size)
-{
-	void *old, *new;
-
-	memcpy(&old, pointer, sizeof(old));
-	new = memory_resize(old, n * size);
-	if (!new)
-		return -ENOMEM;
-	memcpy(pointer, &new, sizeof(new));
-	return 0;
-}
-
-static int
-set_room(struct kallsyms *ks, uint32_t room)
-{
-	if (resize(&ks->names, room, sizeof(*ks->names)))
-		return -ENOMEM;
-	if (ks->far ? resize(&ks->far, room, sizeof(*ks->far))
-	            : resize(&ks->near, room, sizeof(*ks->near)))
-		return -ENOMEM;
-	ks->room = room;
-	return 0;
-}
-
-/* From 4-byte addresses to whole ones: BPF programs of arm64 and modules of
- * powerpc are far away from the kernel. */
-static int
-widen(struct kallsyms *ks)
-{
-	uint64_t *far = memory_resize(NULL, ks->room * sizeof(*far));
-
-	if (!far)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < ks->count; i++)
-		far[i] = ks->base + ks->near[i];
-	memory_free(ks->near);
-	ks->near = NULL;
-	ks->far = far;
-	return 0;
-}
-
-/* memcpy() for a name, inline: the C library's is made for more bytes. */
-static void
-copy(char *to, const char *from, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i + 8 <= n; i += 8)
-		memcpy(to + i, from + i, 8);
-	for (; i < n; i++)
-		to[i] = from[i];
+	return ks->text + (s->name & NAME_AT);
 }
 
 /* Where n bytes of text and a zero byte begin, or -ENOMEM. */
@@ -122,182 +36,89 @@ text_add(struct kallsyms *ks, const char *s, size_t n)
 
 	if (ks->text_room - at <= n) {
 		uint32_t room = ks->text_room + ks->text_room / 2 + 65536;
+		char *more = room > NAME_AT ? NULL : memory_resize(ks->text, room);
 
-		if (room > NAME_AT || resize(&ks->text, room, 1))
+		if (!more)
 			return -ENOMEM;
+		ks->text = more;
 		ks->text_room = room;
 	}
-	copy(ks->text + at, s, n);
+	for (size_t i = 0; i < n; i++)
+		ks->text[at + i] = s[i];
 	ks->text[at + n] = '\0';
 	ks->text_used = at + (uint32_t)n + 1;
 	return at;
 }
 
-/* The number of a module, which is new when it has not been seen. */
-static int64_t
+static int
+symbol_add(struct kallsyms *ks, uint64_t address, uint32_t name, uint32_t module)
+{
+	if (ks->count == ks->room) {
+		uint32_t room = ks->room + ks->room / 2 + 4096;
+		struct kallsyms_symbol *more = memory_resize(ks->symbol, room * sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		ks->symbol = more;
+		ks->room = room;
+	}
+	ks->symbol[ks->count++] = (struct kallsyms_symbol){ address, name, module };
+	return 0;
+}
+
+/* Data, or the end of a section, behind code: the symbol before ends there. */
+static int
+end_add(struct kallsyms *ks, uint64_t address)
+{
+	const struct kallsyms_symbol *last = ks->symbol;
+
+	if (!ks->count)
+		return 0;
+	last += ks->count - 1;
+	if (last->name == NO_NAME || address <= last->address)
+		return 0;
+	return symbol_add(ks, address, NO_NAME, 0);
+}
+
+/* A module's symbols come one after the other: its name is kept once. */
+static int
 module_add(struct kallsyms *ks, const char *s, size_t n)
 {
-	int64_t at;
+	const char *last = ks->text + ks->module;
+	int64_t at = ks->module;
 
-	for (uint32_t i = ks->modules_count; i-- > 0;) {
-		const char *name = ks->text + ks->modules[i];
-
-		if (!strncmp(name, s, n) && !name[n])
-			return i;
-	}
-	if (ks->modules_count > UINT16_MAX)
-		return -ENOMEM;
-	if (resize(&ks->modules, ks->modules_count + 1, sizeof(*ks->modules)))
-		return -ENOMEM;
-	at = text_add(ks, s, n);
+	if (strlen(last) != n || memcmp(last, s, n) != 0)
+		at = text_add(ks, s, n);
 	if (at < 0)
-		return at;
-	ks->modules[ks->modules_count] = (uint32_t)at;
-	return ks->modules_count++;
-}
-
-static bool
-has_prefix(const char *s, const char *prefix)
-{
-	return !strncmp(s, prefix, strlen(prefix));
-}
-
-static bool
-contains(const char *s, const char *part)
-{
-	while (*s && !has_prefix(s, part))
-		s++;
-	return *s != '\0';
-}
-
-static bool
-has_suffix(const char *s, const char *suffix)
-{
-	size_t n = strlen(s), m = strlen(suffix);
-
-	return n >= m && !strcmp(s + n - m, suffix);
-}
-
-/* Names of the linker script, which stand where a section begins or ends. */
-static bool
-is_marker(const char *s)
-{
-	static const char *const exact[] = {
-		"_text", "_stext", "_etext", "_sinittext", "_einittext",
-		"__init_begin", "__init_end",
-	};
-
-	for (size_t i = 0; i < sizeof(exact) / sizeof(exact[0]); i++)
-		if (!strcmp(s, exact[i]))
-			return true;
-	return has_prefix(s, "__") &&
-	       (contains(s, "text_") || contains(s, "_thunk_")) &&
-	       (has_suffix(s, "_start") || has_suffix(s, "_end"));
-}
-
-/* How good a name is for an address that has several. */
-static int
-rank(const struct kallsyms *ks, uint32_t name)
-{
-	const char *s = ks->text + (name & NAME_AT);
-	int underscores = (int)strspn(s, "_");
-
-	if (!*s)
-		return -1;
-	if (is_marker(s))
-		return 0;
-	if (underscores > 8)
-		underscores = 8;
-	if (has_prefix(s, "__pi_") || has_prefix(s, "__ia32_"))
-		underscores++; /* second names of memcpy and __x64_sys_read */
-	return 10 - underscores + (strchr(s, '.') ? 0 : 10) +
-	       (name & NAME_GLOBAL ? 60 : name & NAME_WEAK ? 40 : 20);
-}
-
-static int
-entry_add(struct kallsyms *ks, uint64_t address, uint32_t name)
-{
-	if (ks->count == ks->room && set_room(ks, ks->room + ks->room / 2 + 4096))
 		return -ENOMEM;
-	if (!ks->count) /* modules may lie on either side of the kernel */
-		ks->base = address > 1u << 31 ? address - (1u << 31) : 0;
-	if (!ks->far && !address_fits(ks, address) && widen(ks))
-		return -ENOMEM;
-	address_set(ks, ks->count, address);
-	ks->names[ks->count++] = name;
+	ks->module = (uint32_t)at;
 	return 0;
 }
 
-/* The end of code is a symbol with the empty name. */
-static int
-gap_add(struct kallsyms *ks, uint64_t address)
+/* The number at *s, which is moved behind it; it stays when there is none. */
+static uint64_t
+hex(const char **s, const char *end)
 {
-	if (!ks->count || ks->gap)
-		return 0;
-	ks->gap = true;
-	if (address <= address_at(ks, ks->count - 1) || (!ks->far && !address_fits(ks, address)))
-		return 0;
-	return entry_add(ks, address, TEXT_GAP);
-}
+	uint64_t value = 0;
 
-static int
-symbol_add(struct kallsyms *ks, uint64_t address, uint32_t flags, const char *s, size_t n,
-           const char *module, size_t module_n)
-{
-	uint32_t before = ks->text_used;
-	uint32_t last = ks->count - 1;
-	int64_t at;
+	for (const char *p = *s; p < end && p - *s < 17; p++) {
+		unsigned c = (unsigned char)*p;
 
-	if (module) {
-		int64_t number = module_add(ks, module, module_n);
-		char id[2];
-
-		if (number < 0)
-			return -ENOMEM;
-		id[0] = (char)(number & 0xff);
-		id[1] = (char)(number >> 8);
-		before = ks->text_used;
-		if (text_add(ks, id, sizeof(id)) < 0)
-			return -ENOMEM;
-		ks->text_used--; /* the name follows at once */
-		flags |= NAME_MODULE;
-	}
-	at = text_add(ks, s, n);
-	if (at < 0)
-		return -ENOMEM;
-	flags |= (uint32_t)at;
-	if (!ks->count || ks->gap || address != address_at(ks, last)) {
-		ks->gap = false;
-		return entry_add(ks, address, flags);
-	}
-	if (rank(ks, flags) <= rank(ks, ks->names[last])) {
-		ks->text_used = before;
-		return 0;
-	}
-	ks->names[last] = flags;
-	return 0;
-}
-
-/* What follows the number, or NULL when it is none. */
-static const char *
-hex(const char *s, const char *end, uint64_t *value)
-{
-	const char *start = s;
-	uint64_t v = 0;
-
-	for (; s < end; s++) {
-		unsigned c = (unsigned char)*s;
-		unsigned digit = c - '0';
-
-		if (digit > 9) {
-			digit = (c | 0x20) - 'a' + 10;
-			if (digit < 10 || digit > 15)
-				break;
+		if (c - '0' > 9 && (c | 0x20) - 'a' > 5) {
+			*s = p;
+			break;
 		}
-		v = v << 4 | digit;
+		value = value << 4 | (c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
 	}
-	*value = v;
-	return s == start || s - start > 16 ? NULL : s;
+	return value;
+}
+
+static bool
+has_prefix(const char *s, size_t n, const char *prefix)
+{
+	size_t length = strlen(prefix);
+
+	return n >= length && !memcmp(s, prefix, length);
 }
 
 /* A function's padding (__pfx_, 6.3 on) and its type word (__cfi_, 6.2 on)
@@ -305,88 +126,62 @@ hex(const char *s, const char *end, uint64_t *value)
 static bool
 is_noise(const char *s, size_t n)
 {
-	return !n || *s == '$' || (n > 6 && (!memcmp(s, "__pfx_", 6) || !memcmp(s, "__cfi_", 6)));
+	return !n || *s == '$' || has_prefix(s, n, "__pfx_") || has_prefix(s, n, "__cfi_");
 }
 
-/* "ffffffff81000000 T name\t[module]"; tab is NULL when there is none */
-static int
-line_add(struct kallsyms *ks, const char *s, const char *tab, const char *end)
+static uint32_t
+kind_of(char type)
 {
-	const char *module = NULL;
-	size_t module_n = 0;
-	uint64_t address;
-	uint32_t flags;
-	char type;
+	return type == 'T' ? 3 : type == 'W' || type == 'w' ? 2 : type == 't' ? 1 : 0;
+}
 
-	s = hex(s, end, &address);
-	if (!s || end - s < 4 || s[0] != ' ' || s[2] != ' ')
+static bool
+is_data(char type)
+{
+	static const char types[] = "bBdDgGrRsS";
+
+	for (const char *t = types; *t; t++)
+		if (*t == type)
+			return true;
+	return false;
+}
+
+/* "ffffffff81000000 T name\t[module]" */
+static int
+line_add(struct kallsyms *ks, const char *s, const char *end)
+{
+	const char *start = s, *name, *tab;
+	uint64_t address = hex(&s, end);
+	uint32_t kind;
+	int64_t at;
+
+	if (s == start || end - s < 4 || s[0] != ' ' || s[2] != ' ')
 		return 0;
-	type = s[1];
-	s += 3;
-	if (tab && tab < s)
-		return 0;
-	if (type != 'T' && type != 't' && type != 'W' && type != 'w')
-		return tab || !memchr("bBdDgGrRsS", type, 10) ? 0 : gap_add(ks, address);
-	flags = type == 'T' ? NAME_GLOBAL : type == 'W' ? NAME_WEAK : 0;
+	kind = kind_of(s[1]);
+	name = tab = s + 3;
+	while (tab < end && *tab != '\t')
+		tab++;
+	if (!kind)
+		return tab == end && is_data(s[1]) ? end_add(ks, address) : 0;
 	if (!address) {
 		ks->zeroes++;
 		return 0;
 	}
-	if (tab && end - tab > 3 && tab[1] == '[' && end[-1] == ']') {
-		module = tab + 2;
-		module_n = (size_t)(end - 1 - module);
-	}
-	if (tab)
-		end = tab;
-	if (is_noise(s, (size_t)(end - s)))
+	if (is_noise(name, (size_t)(tab - name)))
 		return 0;
-	if (!module && end - s == 6 && !memcmp(s, "_etext", 6))
-		return gap_add(ks, address);
-	return symbol_add(ks, address, flags, s, (size_t)(end - s), module, module_n);
+	if (tab == end && tab - name == 6 && !memcmp(name, "_etext", 6))
+		return end_add(ks, address);
+	at = text_add(ks, name, (size_t)(tab - name));
+	if (at < 0)
+		return -ENOMEM;
+	if (end - tab <= 3 || tab[1] != '[' || end[-1] != ']')
+		return symbol_add(ks, address, (uint32_t)at | kind << KIND_SHIFT, 0);
+	if (module_add(ks, tab + 2, (size_t)(end - tab - 3)))
+		return -ENOMEM;
+	return symbol_add(ks, address, (uint32_t)at | kind << KIND_SHIFT, ks->module);
 }
 
-/* Eight bytes of which none is a tab or a line end: all are above 13. */
-static bool
-is_plain(const char *s)
-{
-	const uint64_t ones = UINT64_C(0x0101010101010101);
-	uint64_t bytes;
-
-	memcpy(&bytes, s, sizeof(bytes));
-	return !((bytes - ones * 14) & ~bytes & ones * 128);
-}
-
-/* The end of the line at s, or NULL; and its first tab. Lines are so short
- * that two calls of memchr() take twice the time. */
-static const char *
-line_scan(const char *s, const char *end, const char **tab)
-{
-	*tab = NULL;
-	while (end - s >= 8 && is_plain(s))
-		s += 8;
-	for (; s < end; s++) {
-		if (*s > '\n')
-			continue;
-		if (*s == '\n')
-			return s;
-		if (*s == '\t' && !*tab)
-			*tab = s;
-	}
-	return NULL;
-}
-
-/* Ends the line begun in an earlier chunk; a full buffer is a line too long. */
-static int
-line_end(struct kallsyms *ks)
-{
-	uint32_t n = ks->line_used;
-
-	ks->line_used = 0;
-	if (n == KALLSYMS_LINE)
-		return 0;
-	return line_add(ks, ks->line, memchr(ks->line, '\t', n), ks->line + n);
-}
-
+/* The begun line and n bytes more; what is longer than any line is passed over. */
 static void
 line_keep(struct kallsyms *ks, const char *s, size_t n)
 {
@@ -398,42 +193,50 @@ line_keep(struct kallsyms *ks, const char *s, size_t n)
 	ks->line_used += (uint32_t)n;
 }
 
+static int
+line_end(struct kallsyms *ks)
+{
+	uint32_t n = ks->line_used;
+
+	ks->line_used = 0;
+	return n == KALLSYMS_LINE ? 0 : line_add(ks, ks->line, ks->line + n);
+}
+
 int
 kallsyms_parse(struct kallsyms *ks, const char *text, size_t n)
 {
 	const char *end = text + n;
-	int err = 0;
+	int err = !ks->text_used && text_add(ks, "", 0) < 0 ? -ENOMEM : 0; /* NO_NAME */
 
-	if (!ks->text_used && text_add(ks, "", 0) < 0) /* TEXT_GAP */
-		return -ENOMEM;
 	while (!err && text < end) {
-		const char *tab;
-		const char *eol = line_scan(text, end, &tab);
+		const char *eol = text;
 
-		if (!eol) {
-			line_keep(ks, text, (size_t)(end - text));
-			break;
-		}
-		if (ks->line_used) {
+		while (eol < end && *eol != '\n')
+			eol++;
+		if (eol == end || ks->line_used)
 			line_keep(ks, text, (size_t)(eol - text));
+		if (eol == end)
+			break;
+		if (ks->line_used)
 			err = line_end(ks);
-		} else if (eol - text < KALLSYMS_LINE) {
-			err = line_add(ks, text, tab, eol);
-		}
+		else if (eol - text < KALLSYMS_LINE)
+			err = line_add(ks, text, eol);
 		text = eol + 1;
 	}
 	return err;
 }
 
+/* By address, and those of one address as they came: names are in that order. */
 static bool
-symbol_before(const struct symbol *x, const struct symbol *y)
+is_before(const struct kallsyms_symbol *a, const struct kallsyms_symbol *b)
 {
-	return x->address != y->address ? x->address < y->address : x->order < y->order;
+	return a->address != b->address ? a->address < b->address
+	                                : (a->name & NAME_AT) < (b->name & NAME_AT);
 }
 
-/* Modules' symbols come in long ordered runs, which this likes better than qsort() does. */
+/* Modules' symbols come in long ordered runs, which shell sort likes. */
 static void
-shell_sort(struct symbol *symbols, uint32_t count)
+sort(struct kallsyms_symbol *s, uint32_t count)
 {
 	uint32_t gap = 1;
 
@@ -441,69 +244,65 @@ shell_sort(struct symbol *symbols, uint32_t count)
 		gap = gap * 3 + 1;
 	for (; gap; gap /= 3)
 		for (uint32_t i = gap; i < count; i++) {
-			struct symbol moved = symbols[i];
+			struct kallsyms_symbol moved = s[i];
 			uint32_t to = i;
 
-			for (; to >= gap && symbol_before(&moved, &symbols[to - gap]); to -= gap)
-				symbols[to] = symbols[to - gap];
-			symbols[to] = moved;
+			for (; to >= gap && is_before(&moved, &s[to - gap]); to -= gap)
+				s[to] = s[to - gap];
+			s[to] = moved;
 		}
 }
 
-static void
-entry_set(struct kallsyms *ks, uint32_t to, uint64_t address, uint32_t name)
+/* Names of the linker script, which stand where a section begins or ends. */
+static bool
+is_marker(const char *s)
 {
-	address_set(ks, to, address);
-	ks->names[to] = name;
-}
+	static const char *const ends[] = { "text", "_start", "_end", "_begin" };
+	size_t n = strlen(s);
 
-/* Sorts what follows the ordered part, and merges the two from the back. */
-static int
-sort(struct kallsyms *ks, uint32_t ordered)
-{
-	uint32_t rest = ks->count - ordered;
-	struct symbol *tail;
+	for (unsigned i = 0; *s == '_' && i < sizeof(ends) / sizeof(ends[0]); i++) {
+		size_t length = strlen(ends[i]);
 
-	if (!rest)
-		return 0;
-	tail = memory_resize(NULL, rest * sizeof(*tail));
-	if (!tail)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < rest; i++)
-		tail[i] = (struct symbol){
-			address_at(ks, ordered + i), ks->names[ordered + i], i,
-		};
-	shell_sort(tail, rest);
-	for (uint32_t to = ks->count; rest; ) {
-		const struct symbol *last = &tail[rest - 1];
-		uint64_t address = ordered ? address_at(ks, ordered - 1) : 0;
-
-		if (address > last->address) {
-			entry_set(ks, --to, address, ks->names[--ordered]);
-		} else {
-			entry_set(ks, --to, last->address, last->name);
-			rest--;
-		}
+		if (n >= length && !strcmp(s + n - length, ends[i]))
+			return true;
 	}
-	memory_free(tail);
-	return 0;
+	return false;
+}
+
+/*
+ * How good a name is for an address that has several: a global one before a weak
+ * and a local one, a plain one before one with a suffix or underscores.
+ */
+static uint32_t
+rank(const struct kallsyms *ks, const struct kallsyms_symbol *s)
+{
+	const char *name = name_of(ks, s);
+	uint32_t underscores = 0, dot = 0;
+
+	if (!*name || is_marker(name))
+		return *name != '\0';
+	while (name[underscores] == '_')
+		underscores++;
+	/* second names of memcpy() and of __x64_sys_read() */
+	underscores += has_prefix(name, strlen(name), "__pi_")
+	               || has_prefix(name, strlen(name), "__ia32_");
+	for (const char *p = name; *p; p++)
+		dot |= *p == '.';
+	return (s->name >> KIND_SHIFT) * 64 + (dot ? 16 : 32) - (underscores < 15 ? underscores : 15);
 }
 
 /* One name an address. */
 static void
 unite(struct kallsyms *ks)
 {
+	struct kallsyms_symbol *s = ks->symbol;
 	uint32_t to = 0;
 
 	for (uint32_t i = 1; i < ks->count; i++) {
-		uint64_t address = address_at(ks, i);
-		uint32_t name = ks->names[i];
-
-		if (address != address_at(ks, to))
-			to++;
-		else if (rank(ks, name) <= rank(ks, ks->names[to]))
-			continue;
-		entry_set(ks, to, address, name);
+		if (s[i].address != s[to].address)
+			s[++to] = s[i];
+		else if (rank(ks, &s[i]) > rank(ks, &s[to]))
+			s[to] = s[i];
 	}
 	ks->count = to + 1;
 }
@@ -511,22 +310,20 @@ unite(struct kallsyms *ks)
 int
 kallsyms_finish(struct kallsyms *ks)
 {
-	uint32_t ordered;
+	struct kallsyms_symbol *s = ks->symbol;
+	uint32_t ordered = 1;
 
 	if (ks->line_used && line_end(ks))
 		return -ENOMEM;
 	if (!ks->count)
 		return ks->zeroes ? -EPERM : -ENODATA;
-	for (ordered = 1; ordered < ks->count; ordered++)
-		if (address_at(ks, ordered) < address_at(ks, ordered - 1))
-			break;
-	if (sort(ks, ordered))
-		return -ENOMEM;
+	s = ks->symbol;
+	while (ordered < ks->count && s[ordered - 1].address <= s[ordered].address)
+		ordered++;
+	sort(s + ordered, ks->count - ordered);
+	if (ordered < ks->count && s[ordered].address < s[ordered - 1].address)
+		sort(s, ks->count);
 	unite(ks);
-	/* what is not used any more is given back; that this fails does no harm */
-	(void)set_room(ks, ks->count);
-	(void)resize(&ks->text, ks->text_used, 1);
-	ks->text_room = ks->text_used;
 	return 0;
 }
 
@@ -560,68 +357,49 @@ kallsyms_read(struct kallsyms *ks, const char *path)
 	return err ? err : kallsyms_finish(ks);
 }
 
-/* The index of the last symbol at or below, or -1. */
-static int64_t
-search(const struct kallsyms *ks, uint64_t address)
+bool
+kallsyms_find(const struct kallsyms *ks, uint64_t address, struct frame *out)
 {
 	uint32_t low = 0, high = ks->count;
+	const struct kallsyms_symbol *s = ks->symbol;
 
+	*out = (struct frame){ .address = address };
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
 
-		if (address_at(ks, middle) <= address)
+		if (ks->symbol[middle].address <= address)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return (int64_t)low - 1;
-}
-
-bool
-kallsyms_find(const struct kallsyms *ks, uint64_t address, struct frame *out)
-{
-	int64_t i = search(ks, address);
-	uint64_t offset;
-	uint32_t name;
-	const char *s;
-
-	*out = (struct frame){ .address = address };
-	if (i < 0)
+	if (!low)
 		return false;
-	offset = address - address_at(ks, (uint32_t)i);
-	name = ks->names[i];
-	s = ks->text + (name & NAME_AT);
-	if (!*s || offset >= FAR_AWAY)
+	s += low - 1;
+	if (s->name == NO_NAME || address - s->address >= FAR_AWAY)
 		return false;
-	out->name = s;
-	out->offset = (uint32_t)offset;
-	if (name & NAME_MODULE) {
-		const unsigned char *id = (const unsigned char *)s - 2;
-
-		out->module = ks->text + ks->modules[id[0] | id[1] << 8];
-	}
+	out->name = name_of(ks, s);
+	out->offset = (uint32_t)(address - s->address);
+	out->module = s->module ? ks->text + s->module : NULL;
 	return true;
 }
 
 bool
 kallsyms_function(const struct kallsyms *ks, const char *name, uint64_t *start, uint64_t *end)
 {
-	for (uint32_t i = 0; i < ks->count; i++)
-		if (!strcmp(ks->text + (ks->names[i] & NAME_AT), name)) {
-			*start = address_at(ks, i);
-			*end = i + 1 < ks->count ? address_at(ks, i + 1) : *start;
-			return true;
-		}
+	for (uint32_t i = 0; i < ks->count; i++) {
+		if (strcmp(name_of(ks, &ks->symbol[i]), name) != 0)
+			continue;
+		*start = ks->symbol[i].address;
+		*end = i + 1 < ks->count ? ks->symbol[i + 1].address : *start;
+		return true;
+	}
 	return false;
 }
 
 void
 kallsyms_free(struct kallsyms *ks)
 {
-	memory_free(ks->near);
-	memory_free(ks->far);
-	memory_free(ks->names);
+	memory_free(ks->symbol);
 	memory_free(ks->text);
-	memory_free(ks->modules);
 	*ks = (struct kallsyms){ 0 };
 }

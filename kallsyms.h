@@ -16,22 +16,23 @@ struct frame;
  * 6.1 on), MODULE_NAME_LEN 56, and 20 bytes stand before the name. */
 enum { KALLSYMS_LINE = 640 };
 
+struct kallsyms_symbol {
+	uint64_t address;
+	uint32_t name;           /* where in text, and its kind: kallsyms.c */
+	uint32_t module;         /* where in text; 0: the kernel proper */
+};
+
 struct kallsyms {
-	uint64_t  base;          /* near[] counts from here */
-	uint32_t *near;          /* addresses, ascending once finished; NULL: see far */
-	uint64_t *far;           /* addresses, when they span more than 4 GiB */
-	uint32_t *names;         /* where in text, and two flags: kallsyms.c */
-	uint32_t  count;
-	uint32_t  room;
-	char     *text;          /* names, each with its zero byte */
-	uint32_t  text_used;
-	uint32_t  text_room;
-	uint32_t *modules;       /* where in text: the modules' names */
-	uint32_t  modules_count;
-	uint32_t  zeroes;        /* code symbols whose address is hidden */
-	bool      gap;           /* the symbol before was no code: its end is marked */
-	uint32_t  line_used;
-	char      line[KALLSYMS_LINE]; /* the begun line of the chunk before */
+	struct kallsyms_symbol *symbol; /* by address once finished */
+	uint32_t count;
+	uint32_t room;
+	char    *text;           /* names, each with its zero byte */
+	uint32_t text_used;
+	uint32_t text_room;
+	uint32_t module;         /* the module of the line before */
+	uint32_t zeroes;         /* code symbols whose address is hidden */
+	uint32_t line_used;
+	char     line[KALLSYMS_LINE]; /* the begun line of the chunk before */
 };
 
 /* The three steps below in one. 0, or -errno: what open or read said, -EPERM

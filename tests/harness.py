@@ -74,11 +74,11 @@ def build_dropgen():
         told = subprocess.run(["make", "-s", "-f", "-", "print"], input=asked, cwd=ROOT, text=True,
                               check=True, capture_output=True).stdout
         new = f"{DROPGEN}.{os.getpid()}"
-        subprocess.run(make_variable(told, "CC") + ["-std=c11", "-O2", "-Wall", "-Wextra", "-static"]
-                       + make_variable(told, "MUSL_CFLAGS") + make_variable(told, "MUSL_LDFLAGS")
-                       + ["-o", new] + [name for name in files if name.endswith(".c")]
-                       + make_variable(told, "MUSL_LIBS"),
-                       check=True, capture_output=True, text=True, cwd=ROOT)
+        words = make_variable(told, "CC") + ["-std=c11", "-O2", "-Wall", "-Wextra", "-static"]
+        words += make_variable(told, "MUSL_CFLAGS") + make_variable(told, "MUSL_LDFLAGS")
+        words += ["-o", new, *(name for name in files if name.endswith(".c"))]
+        words += make_variable(told, "MUSL_LIBS")
+        subprocess.run(words, check=True, capture_output=True, text=True, cwd=ROOT)
     except subprocess.CalledProcessError as error:
         return error.stderr or str(error)
     except OSError as error:
