@@ -169,7 +169,8 @@ decode_drop(const struct sample *s, struct drop *out)
 	memset(&out->cpu, 0, offsetof(struct drop, stack) - offsetof(struct drop, cpu));
 	out->cpu = s->cpu;
 	out->pid = s->pid;
-	memcpy(out->comm, e.comm, strnlen(e.comm, sizeof(out->comm) - 1));
+	for (size_t i = 0; i < sizeof(out->comm) - 1 && e.comm[i]; i++)
+		out->comm[i] = e.comm[i];
 	decode_addresses(&e, out);
 	decode_tcp(&e, out);
 	decode_socket(&e, out);

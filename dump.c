@@ -82,7 +82,7 @@ dump_probe(struct tracer *t, unsigned i)
 static int
 read_target(struct tracer *t, const char *target)
 {
-	const char *comma = target + strcspn(target, ",");
+	const char *comma = target + text_until(target, ",");
 
 	t->version = kernel_version_parse(target);
 	if (!t->version) {

@@ -146,7 +146,7 @@ kernel_file(const char *path, char *buf, size_t size)
 	if (fd >= 0)
 		close(fd);
 	buf[n < 0 ? 0 : n] = '\0';
-	buf[strcspn(buf, "\n")] = '\0';
+	buf[text_until(buf, "\n")] = '\0';
 	return n >= 0;
 }
 
@@ -160,9 +160,9 @@ kernel_lockdown(char *buf, size_t size)
 	buf[0] = '\0';
 	if (!kernel_file("/sys/kernel/security/lockdown", text, sizeof(text)))
 		return;
-	open = text + strcspn(text, "[");
+	open = text + text_until(text, "[");
 	if (*open)
-		text_format(buf, size, "%.*s", (int)strcspn(open + 1, "]"), open + 1);
+		text_format(buf, size, "%.*s", (int)text_until(open + 1, "]"), open + 1);
 }
 
 bool
@@ -189,7 +189,7 @@ kernel_net_namespace(void)
 	if (n < 0)
 		return 0;
 	link[n] = '\0';
-	p = link + strcspn(link, "[");
+	p = link + text_until(link, "[");
 	p += *p == '[';
 	return (uint32_t)text_number(&p);
 }

@@ -64,7 +64,7 @@ static void
 say(const char *text)
 {
 	while (*text) {
-		size_t n = strcspn(text, "\n");
+		size_t n = text_until(text, "\n");
 
 		text_write(STDERR_FILENO, "tcpdrop: %.*s\n", (int)n, text);
 		text += n + (text[n] == '\n');

@@ -49,7 +49,8 @@ without_prefix(const char *name)
 static bool
 take(const char **s, char want)
 {
-	*s += strspn(*s, " \t\n");
+	while (**s == ' ' || **s == '\t' || **s == '\n')
+		(*s)++;
 	if (**s != want)
 		return false;
 	++*s;
@@ -129,7 +130,7 @@ parse_entries(char *text, uint16_t *at)
 			used += n;
 			text[used++] = '\0';
 		}
-		s += strcspn(s, "})");
+		s += text_until(s, "})");
 		if (!take(&s, '}') || !take(&s, ','))
 			break;
 	}

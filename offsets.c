@@ -388,8 +388,8 @@ int
 offsets_override(struct offsets *o, const char *list, char *err, size_t size)
 {
 	while (*list) {
-		size_t item = strcspn(list, ",");
-		size_t name = strcspn(list, "=,");
+		size_t item = text_until(list, ",");
+		size_t name = text_until(list, "=,");
 		enum offset id = find_name(list, name);
 		const char *p = list + name + 1;
 		int64_t at;

@@ -274,7 +274,7 @@ find_long(struct reader *r, const char *name, size_t n)
 static int
 take_long(struct reader *r, const char *argument, const char *next)
 {
-	size_t n = strcspn(argument, "=");
+	size_t n = text_until(argument, "=");
 	const struct options_row *row = find_long(r, argument, n);
 	const char *value = argument[n] ? argument + n + 1 : NULL;
 	bool takes_next = row && row->argument && row->kind != OPTIONS_FLAG_TEXT && !value;

@@ -75,7 +75,7 @@ probe_parse(const char *list, unsigned *set, char *err, size_t size)
 {
 	*set = 0;
 	do {
-		size_t length = strcspn(list, ",");
+		size_t length = text_until(list, ",");
 		unsigned i = find(list, length);
 
 		if (i == PROBES) {

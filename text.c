@@ -38,8 +38,10 @@ pad(struct out *o, int n, char c)
 static void
 put_string(struct out *o, const struct field *f, const char *s)
 {
-	size_t n = f->precision >= 0 ? strnlen(s, (size_t)f->precision) : strlen(s);
+	size_t n = 0;
 
+	while (s[n] && (f->precision < 0 || n < (size_t)f->precision))
+		n++;
 	if (!f->left)
 		pad(o, f->width - (int)n, ' ');
 	for (size_t i = 0; i < n; i++)
@@ -169,6 +171,18 @@ text_write(int fd, const char *format, ...)
 	return write(fd, buf, (size_t)n) == n ? 0 : errno ? -errno : -EIO;
 }
 
+size_t
+text_until(const char *s, const char *stops)
+{
+	size_t n = 0;
+
+	for (; s[n]; n++)
+		for (const char *stop = stops; *stop; stop++)
+			if (s[n] == *stop)
+				return n;
+	return n;
+}
+
 int64_t
 text_number(const char **p)
 {
@@ -190,18 +204,15 @@ text_error(int number)
 		int         number;
 		const char *text;
 	} errors[] = {
-		{ EPERM, "Operation not permitted" },    { ENOENT, "No such file or directory" },
-		{ EIO, "I/O error" },                    { E2BIG, "Argument list too long" },
-		{ EBADF, "Bad file descriptor" },        { EAGAIN, "Resource temporarily unavailable" },
-		{ ENOMEM, "Out of memory" },             { EACCES, "Permission denied" },
-		{ EFAULT, "Bad address" },               { EBUSY, "Resource busy" },
-		{ EEXIST, "File exists" },               { ENODEV, "No such device" },
-		{ EINVAL, "Invalid argument" },          { ENFILE, "Too many open files in system" },
-		{ EMFILE, "Too many open files" },       { EFBIG, "File too large" },
-		{ ENOSPC, "No space left on device" },   { EPIPE, "Broken pipe" },
-		{ ERANGE, "Out of range" },  { ENOSYS, "Function not implemented" },
-		{ ENODATA, "No data available" },        { EOPNOTSUPP, "Not supported" },
-		{ EADDRNOTAVAIL, "Address not available" },
+		{ EPERM, "Operation not permitted" },  { ENOENT, "No such file or directory" },
+		{ EIO, "I/O error" },                  { E2BIG, "Argument list too long" },
+		{ ENOMEM, "Out of memory" },           { EACCES, "Permission denied" },
+		{ EBUSY, "Resource busy" },            { EEXIST, "File exists" },
+		{ ENODEV, "No such device" },          { EINVAL, "Invalid argument" },
+		{ ENFILE, "Too many open files in system" }, { EMFILE, "Too many open files" },
+		{ ENOSPC, "No space left on device" }, { EPIPE, "Broken pipe" },
+		{ ERANGE, "Out of range" },            { ENOSYS, "Function not implemented" },
+		{ ENODATA, "No data available" },
 	};
 	static char unknown[24];
 

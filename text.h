@@ -22,6 +22,9 @@ int text_vformat(char *buf, size_t size, const char *format, va_list arguments);
 __attribute__((format(printf, 2, 3)))
 int text_write(int fd, const char *format, ...);
 
+/* How many bytes come before the first of stops, or the end: strcspn(3) without its table. */
+size_t text_until(const char *s, const char *stops);
+
 /* What an errno means, as strerror(3): of those that can come up here; "error 71" otherwise. */
 const char *text_error(int number);
 
