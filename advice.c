@@ -16,7 +16,8 @@ struct remedy {
 static const struct remedy remedies[] = {
 	{ STEP_NONE, EMFILE, "raise the limit on open files: 'ulimit -n'" },
 	{ STEP_NONE, ENFILE, "raise the sysctl fs.file-max" },
-	{ STEP_RING, ENOMEM, "make the rings smaller: -B" },
+	{ STEP_RING, ENOMEM, "make the rings smaller (-B) or raise the limit on locked memory ('ulimit "
+	  "-l unlimited', sysctl kernel.perf_event_mlock_kb)" },
 	{ STEP_NONE, ENOMEM, "raise the limit on locked memory: 'ulimit -l unlimited'" },
 	{ STEP_RING, ENOSYS, "the kernel needs CONFIG_PERF_EVENTS" },
 	{ STEP_NONE, ENOSYS, "the kernel needs CONFIG_BPF_SYSCALL" },
@@ -31,6 +32,7 @@ static const struct remedy remedies[] = {
 	{ STEP_DUMP, ENODATA, "hidden by the sysctls kernel.kptr_restrict or net.core.bpf_jit_harden" },
 	{ STEP_PMU, ENOENT, "the kernel needs CONFIG_KPROBES and CONFIG_KPROBE_EVENTS, Linux 4.17, and "
 	  "/sys mounted" },
+	{ STEP_SITES, EPERM, "the symbols are hidden: sysctl kernel.kptr_restrict" },
 	{ STEP_SITES, ENOENT, "none in the kernel's text" },
 	{ STEP_KPROBE, ENOENT, "this kernel has no such function" },
 	{ STEP_KPROBE, EINVAL, "this kernel does not let the function be probed" },
@@ -44,7 +46,7 @@ advice_step(enum step step)
 {
 	static const char *const names[] = {
 		[STEP_NONE] = "", [STEP_RING] = "perf ring", [STEP_MAP] = "BPF map",
-		[STEP_BUILD] = "BPF program", [STEP_LOAD] = "BPF program load",
+		[STEP_ASK] = "asking the verifier", [STEP_BUILD] = "BPF program", [STEP_LOAD] = "BPF program load",
 		[STEP_DUMP] = "BPF program dump", [STEP_PMU] = "kprobe", [STEP_SITES] = "inlined tcp_drop()", [STEP_KPROBE] = "kprobe",
 		[STEP_TRACEPOINT] = "tracepoint", [STEP_BIND] = "kprobe program",
 	};
@@ -53,23 +55,16 @@ advice_step(enum step step)
 }
 
 static void
-forbidden(char *buf, size_t size, enum step step, uint32_t version)
+forbidden(char *buf, size_t size, const char *lacking, const char *lockdown)
 {
-	char lacking[64], lockdown[32];
-
-	kernel_lacking(lacking, sizeof(lacking), version);
-	kernel_lockdown(lockdown, sizeof(lockdown));
 	if (lacking[0])
-		text_format(buf, size, "this process lacks %s: run as root", lacking);
+		text_format(buf, size, "this process lacks%s: run as root", lacking);
 	else if (lockdown[0] && strcmp(lockdown, "none") != 0)
-		text_format(buf, size, "the kernel is locked down (%s): boot with lockdown=none, or "
-		            "without Secure Boot", lockdown);
-	else if (step == STEP_RING)
-		text_format(buf, size, "raise the limit on locked memory ('ulimit -l unlimited', sysctl "
-		            "kernel.perf_event_mlock_kb), or make the rings smaller: -B");
+		text_format(buf, size, "the kernel is locked down (%s): boot with lockdown=none, "
+		            "or without Secure Boot", lockdown);
 	else
-		text_format(buf, size, "a seccomp filter or a security module forbids it (in a "
-		            "container: --privileged)");
+		text_format(buf, size, "a seccomp filter or a security module forbids it "
+		            "(in a container: --privileged)");
 }
 
 void
@@ -78,12 +73,12 @@ advice(char *buf, size_t size, enum step step, int error, uint32_t version)
 	char lockdown[32], lacking[64];
 
 	buf[0] = '\0';
-	/* locked down to "confidentiality", the verifier does not know the helpers that read memory */
 	kernel_lockdown(lockdown, sizeof(lockdown));
-	kernel_lacking(lacking, sizeof(lacking), version);
-	if (error == -EPERM || (error == -EACCES && lacking[0])
+	kernel_lacking(lacking, sizeof(lacking), version, step == STEP_ASK);
+	/* locked down to "confidentiality", there are no helpers that read memory */
+	if ((error == -EPERM && step != STEP_SITES) || (error == -EACCES && lacking[0])
 	    || (step == STEP_LOAD && !strcmp(lockdown, "confidentiality"))) {
-		forbidden(buf, size, step, version);
+		forbidden(buf, size, lacking, lockdown);
 		return;
 	}
 	for (unsigned i = 0; i < sizeof(remedies) / sizeof(remedies[0]); i++) {

@@ -11,6 +11,7 @@ enum step {
 	STEP_NONE,
 	STEP_RING,      /* perf_event_open and mmap of a ring */
 	STEP_MAP,       /* a BPF map */
+	STEP_ASK,       /* a program that is loaded to ask the verifier, or to test a ring */
 	STEP_BUILD,     /* our own program text */
 	STEP_LOAD,      /* the verifier */
 	STEP_DUMP,      /* reading a program back */

@@ -123,12 +123,20 @@ static const char *const alu_sign[16] = {
 	[BPF_ADD >> 4] = "+=", [BPF_SUB >> 4] = "-=", [BPF_MUL >> 4] = "*=", [BPF_DIV >> 4] = "/=",
 	[BPF_OR >> 4] = "|=",  [BPF_AND >> 4] = "&=", [BPF_LSH >> 4] = "<<=", [BPF_RSH >> 4] = ">>=",
 	[BPF_MOD >> 4] = "%=", [BPF_XOR >> 4] = "^=", [BPF_MOV >> 4] = "=",  [BPF_ARSH >> 4] = "s>>=",
+	[BPF_END >> 4] = "",
 };
 
 static const char *const jump_sign[16] = {
 	[BPF_JEQ >> 4] = "==",   [BPF_JGT >> 4] = ">",   [BPF_JGE >> 4] = ">=", [BPF_JSET >> 4] = "&",
+	[BPF_JA >> 4] = "", [BPF_CALL >> 4] = "", [BPF_EXIT >> 4] = "",
 	[BPF_JNE >> 4] = "!=",   [BPF_JSGT >> 4] = "s>", [BPF_JSGE >> 4] = "s>=",
 };
+
+static int
+print_opcode(char *buf, size_t size, const struct bpf_insn *i)
+{
+	return text_format(buf, size, "opcode 0x%02x", i->code);
+}
 
 static int
 print_alu(char *buf, size_t size, const struct bpf_insn *i)
@@ -136,10 +144,10 @@ print_alu(char *buf, size_t size, const struct bpf_insn *i)
 	char r = BPF_CLASS(i->code) == BPF_ALU ? 'w' : 'r';
 	const char *sign = alu_sign[BPF_OP(i->code) >> 4];
 
+	if (!sign)
+		return print_opcode(buf, size, i);
 	if (BPF_OP(i->code) == BPF_END)
 		return text_format(buf, size, "r%d = be%d r%d", i->dst_reg, i->imm, i->dst_reg);
-	if (!sign)
-		return text_format(buf, size, "opcode 0x%02x", i->code);
 	if (BPF_SRC(i->code) == BPF_X)
 		return text_format(buf, size, "%c%d %s %c%d", r, i->dst_reg, sign, r, i->src_reg);
 	return text_format(buf, size, "%c%d %s %d", r, i->dst_reg, sign, i->imm);
@@ -151,14 +159,14 @@ print_jump(char *buf, size_t size, const struct bpf_insn *i, unsigned at)
 	const char *sign = jump_sign[BPF_OP(i->code) >> 4];
 	unsigned to = (unsigned)((int)at + 1 + i->off);
 
+	if (!sign)
+		return print_opcode(buf, size, i);
 	if (BPF_OP(i->code) == BPF_EXIT)
 		return text_format(buf, size, "exit");
 	if (BPF_OP(i->code) == BPF_CALL)
 		return text_format(buf, size, "call %d", i->imm);
 	if (BPF_OP(i->code) == BPF_JA)
 		return text_format(buf, size, "goto %u", to);
-	if (!sign)
-		return text_format(buf, size, "opcode 0x%02x", i->code);
 	if (BPF_SRC(i->code) == BPF_X)
 		return text_format(buf, size, "if r%d %s r%d goto %u", i->dst_reg, sign, i->src_reg, to);
 	return text_format(buf, size, "if r%d %s %d goto %u", i->dst_reg, sign, i->imm, to);

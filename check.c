@@ -20,7 +20,7 @@
 static const char OK[] = "ok", NOTE[] = "note", FAIL[] = "FAIL";
 static int      to;        /* the file descriptor of the report */
 static unsigned failures;
-static bool     unwritten;
+static int      unwritten; /* what the last write that failed said, -errno */
 
 __attribute__((format(printf, 3, 4)))
 static void
@@ -28,14 +28,15 @@ line(const char *status, const char *what, const char *format, ...)
 {
 	char text[512];
 	va_list arguments;
+	int error;
 
 	failures += status == FAIL;
 	va_start(arguments, format);
 	text_vformat(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	if (text_write(to, "%s%-4s  %-12s  %s\n", to == STDERR_FILENO ? "tcpdrop: " : "", status,
-	               what, text))
-		unwritten = true;
+	error = text_write(to, "%s%-4s  %-12s  %s\n", to == STDERR_FILENO ? "tcpdrop: " : "",
+	                   status, what, text);
+	unwritten = error ? error : unwritten;
 }
 
 /* ": " and what to do about it, or nothing. */
@@ -61,9 +62,9 @@ tell_kernel(const struct tracer *t)
 	uname(&name);
 	line(OK, "kernel", "Linux %s (%s)", version, name.release);
 	line(OK, "architecture", "%s", arch.name);
-	kernel_lacking(lacking, sizeof(lacking), t->version);
+	kernel_lacking(lacking, sizeof(lacking), t->version, false);
 	if (lacking[0])
-		line(FAIL, "privileges", "this process lacks %s: run as root", lacking);
+		line(FAIL, "privileges", "this process lacks%s: run as root", lacking);
 	else
 		line(OK, "privileges", "all that are needed");
 	kernel_lockdown(lockdown, sizeof(lockdown));
@@ -197,7 +198,8 @@ tell_rings(struct tracer *t)
 	if (error == -EINVAL || error == -EOPNOTSUPP)
 		line(NOTE, "ring test", "needs Linux 4.12");
 	else if (error)
-		line(FAIL, "ring test", "%s%s", text_error(-error), remedy(t, STEP_LOAD, error));
+		line(error == -EPERM ? NOTE : FAIL, "ring test", "%s%s", text_error(-error),
+		     remedy(t, STEP_ASK, error));
 	else
 		line(OK, "ring test", "an event went through");
 }
@@ -245,8 +247,7 @@ check(struct tracer *t, const struct options *o)
 	if (o->verbose && t->log[0])
 		text_write(to, "note  verifier\n%s\n", t->log);
 	error = failures > 0;
-	line(error ? FAIL : OK, "verdict", "%s", error ? "tcpdrop cannot trace here"
-	                                                              : "tcpdrop can trace here");
+	line(error ? FAIL : OK, "verdict", "tcpdrop %s trace here", error ? "cannot" : "can");
 	tracer_close(t);
-	return error || unwritten;
+	return text_unwritten(unwritten) || error;
 }

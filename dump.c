@@ -28,7 +28,7 @@ arguments(uint32_t version)
 	return version >= KERNEL_VERSION(6, 11, 0) ? 4 : version >= KERNEL_VERSION(5, 17, 0) ? 3 : 2;
 }
 
-static bool unwritten;
+static int unwritten; /* what the last write that failed said, -errno */
 
 __attribute__((format(printf, 1, 2)))
 static void
@@ -36,12 +36,13 @@ print(const char *format, ...)
 {
 	char text[160];
 	va_list arguments;
+	int error;
 
 	va_start(arguments, format);
 	text_vformat(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	if (text_write(STDOUT_FILENO, "%s", text))
-		unwritten = true;
+	error = text_write(STDOUT_FILENO, "%s", text);
+	unwritten = error ? error : unwritten;
 }
 
 static void
@@ -117,5 +118,5 @@ dump(struct tracer *t, const struct options *o)
 	for (unsigned i = 0; i < PROBES && !status; i++)
 		if (t->set >> i & 1 && (o->probe || is_expected(probe_get(i), t->version)))
 			status = dump_probe(t, i);
-	return status ? status : unwritten;
+	return text_unwritten(unwritten) ? 1 : status;
 }

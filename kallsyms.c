@@ -283,9 +283,8 @@ rank(const struct kallsyms *ks, const struct kallsyms_symbol *s)
 		return *name != '\0';
 	while (name[underscores] == '_')
 		underscores++;
-	/* second names of memcpy() and of __x64_sys_read() */
-	underscores += has_prefix(name, strlen(name), "__pi_")
-	               || has_prefix(name, strlen(name), "__ia32_");
+	/* __ia32_ is the second name of __x64_sys_read(), __pi_ of memcpy() */
+	underscores += name[0] == '_' && name[1] == '_' && (name[2] == 'i' || name[2] == 'p');
 	for (const char *p = name; *p; p++)
 		dot |= *p == '.';
 	return (s->name >> KIND_SHIFT) * 64 + (dot ? 16 : 32) - (underscores < 15 ? underscores : 15);
@@ -347,7 +346,7 @@ read_all(struct kallsyms *ks, int fd)
 int
 kallsyms_read(struct kallsyms *ks, const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 	int err;
 
 	if (fd < 0)

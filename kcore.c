@@ -40,7 +40,7 @@ find_segment(int fd, uint64_t address, uint64_t *offset)
 int
 kcore_read(uint64_t address, void *to, size_t size)
 {
-	int fd = open("/proc/kcore", O_RDONLY | O_CLOEXEC);
+	int fd = openat(AT_FDCWD, "/proc/kcore", O_RDONLY | O_CLOEXEC);
 	uint64_t offset;
 	int error;
 

@@ -121,26 +121,25 @@ has(uint64_t set, int capability)
 	return set >> capability & 1;
 }
 
+/* CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON, which are there from 5.8 on. */
 void
-kernel_lacking(char *buf, size_t size, uint32_t version)
+kernel_lacking(char *buf, size_t size, uint32_t version, bool asking)
 {
 	uint64_t set = effective_capabilities();
+	bool admin = has(set, CAP_SYS_ADMIN);
+	const char *net = asking && !has(set, CAP_NET_ADMIN) ? " CAP_NET_ADMIN" : "";
 
-	buf[0] = '\0';
-	if (has(set, CAP_SYS_ADMIN))
-		return;
 	if (version < KERNEL_VERSION(5, 8, 0))
-		text_format(buf, size, "CAP_SYS_ADMIN");
-	else if (!has(set, CAP_BPF) || !has(set, CAP_PERFMON))
-		text_format(buf, size, "%s%s%s", has(set, CAP_BPF) ? "" : "CAP_BPF",
-		         has(set, CAP_BPF) || has(set, CAP_PERFMON) ? "" : " and ",
-		         has(set, CAP_PERFMON) ? "" : "CAP_PERFMON");
+		text_format(buf, size, "%s%s", admin ? "" : " CAP_SYS_ADMIN", net);
+	else
+		text_format(buf, size, "%s%s%s", admin || has(set, CAP_BPF) ? "" : " CAP_BPF",
+		            admin || has(set, CAP_PERFMON) ? "" : " CAP_PERFMON", net);
 }
 
 bool
 kernel_file(const char *path, char *buf, size_t size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, buf, size - 1);
 
 	if (fd >= 0)

@@ -23,8 +23,11 @@ void kernel_version_text(char *buf, size_t size, uint32_t version);
 /* Reads "5.10" or "5.10.4" into a version code; 0 when it is none. */
 uint32_t kernel_version_parse(const char *text);
 
-/* The capabilities a tracer needs and this process lacks, in words; "" if none. */
-void kernel_lacking(char *buf, size_t size, uint32_t version);
+/*
+ * The capabilities a tracer needs and this process lacks, in words; "" if none.
+ * asking: also the one for SCHED_CLS programs, which offsets are asked with.
+ */
+void kernel_lacking(char *buf, size_t size, uint32_t version, bool asking);
 
 /* "none", "integrity", "confidentiality", or "" where the kernel does not tell. */
 void kernel_lockdown(char *buf, size_t size);

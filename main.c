@@ -354,9 +354,7 @@ trace(const struct options *o)
 	loop(&run, signals);
 	tell_end(&run, finish(&run));
 	tracer_close(&tracer);
-	if (out.error && out.error != -EPIPE)
-		text_write(STDERR_FILENO, "tcpdrop: write: %s\n", text_error(-out.error));
-	return out.error ? 1 : 0;
+	return out.error == -EPIPE ? 1 : text_unwritten(out.error);
 }
 
 int
@@ -376,7 +374,7 @@ main(int argc, char **argv)
 		out.used = sizeof(version) - 1, memcpy(out.buf, version, out.used);
 	if (o.help || o.version) {
 		flush();
-		return out.error ? 1 : 0;
+		return text_unwritten(out.error);
 	}
 	if (o.dump)
 		return dump(&tracer, &o);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include <stdalign.h>
 #include <stddef.h>
+#include <unistd.h>
 
 #include "memory.h"
 
@@ -18,7 +20,7 @@ memory_resize(void *p, size_t size)
 
 	size += sizeof(*h);
 	if (h)
-		h = mremap(h, h->size, size, MREMAP_MAYMOVE);
+		h = (void *)syscall(SYS_mremap, h, h->size, size, MREMAP_MAYMOVE);
 	else
 		h = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (h == MAP_FAILED)

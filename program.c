@@ -228,6 +228,7 @@ check_offsets(const struct builder *b)
 	int dev = b->at[SKB_DEV], sk = b->at[SKB_SK];
 
 	if (offsets_missing(b->p->offsets) != OFFSETS || dev % 8 || sk % 8
+	    || b->at[SKB_DATA] != b->at[SKB_HEAD] + 8
 	    || (dev - sk != 8 && sk - dev != 8))
 		return -ERANGE;
 	for (unsigned id = SOCK_DADDR; id <= SOCK_V6_RCV_SADDR; id++)

@@ -28,6 +28,7 @@
 #include "ring.h"
 
 struct ring {
+	unsigned cpu;
 	int      fd;
 	int      bell;
 	struct perf_event_mmap_page *page;
@@ -85,30 +86,32 @@ open_event(unsigned cpu, bool stacks, uint32_t wakeup_bytes)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-static int
-map_ring(struct ring *r, uint64_t size)
+static void
+close_ring(struct ring *r, uint64_t size)
 {
-	size_t page = (size_t)getauxval(AT_PAGESZ);
-	void *p = mmap(NULL, page + size, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, 0);
-
-	if (p == MAP_FAILED)
-		return -errno;
-	r->page = p;
-	r->data = (uint8_t *)p + page;
-	return 0;
+	if (r->page)
+		munmap(r->page, (size_t)getauxval(AT_PAGESZ) + size);
+	if (r->bell >= 0)
+		close(r->bell);
+	if (r->fd >= 0)
+		close(r->fd);
 }
 
 static int
 open_ring(struct ring *r, unsigned cpu, uint64_t size, bool stacks)
 {
-	int error;
+	size_t page = (size_t)getauxval(AT_PAGESZ);
+	void *p;
 
+	*r = (struct ring){ .cpu = cpu, .bell = -1 };
 	r->fd = open_event(cpu, stacks, (uint32_t)(size / 4));
 	if (r->fd < 0)
 		return r->fd;
-	error = map_ring(r, size);
-	if (error)
-		return error;
+	p = mmap(NULL, page + size, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, 0);
+	if (p == MAP_FAILED) /* EPERM: more than may be locked */
+		return errno == EPERM ? -ENOMEM : -errno;
+	r->page = p;
+	r->data = (uint8_t *)p + page;
 	r->bell = open_event(cpu, stacks, 0);
 	if (r->bell < 0)
 		return r->bell;
@@ -119,47 +122,25 @@ open_ring(struct ring *r, unsigned cpu, uint64_t size, bool stacks)
 	return 0;
 }
 
-static uint64_t
-ring_size(uint32_t kib)
-{
-	uint64_t size = (uint64_t)getauxval(AT_PAGESZ);
-
-	while (size < (uint64_t)kib * 1024)
-		size *= 2;
-	return size;
-}
-
-static int
-add_cpu(struct rings *r)
-{
-	struct ring *more = memory_resize(r->ring, (r->count + 1) * sizeof(*more));
-
-	if (!more)
-		return -ENOMEM;
-	r->ring = more;
-	memset(&r->ring[r->count], 0, sizeof(*more));
-	r->ring[r->count].fd = r->ring[r->count].bell = -1;
-	r->count++;
-	return 0;
-}
-
 /* A CPU that is offline says ENODEV, a number past the last EINVAL. */
 static int
-open_all(struct rings *r, bool stacks)
+open_all(struct rings *r)
 {
-	for (unsigned cpu = 0;; cpu++) {
-		int error = add_cpu(r);
+	for (;; r->count++) {
+		struct ring *more = memory_resize(r->ring, (r->open + 1) * sizeof(*more));
+		int error;
 
-		if (!error)
-			error = open_ring(&r->ring[cpu], cpu, r->size, stacks);
-		if (error == -EINVAL && r->open) {
-			r->count--;
-			return 0;
+		if (!more)
+			return -ENOMEM;
+		r->ring = more;
+		error = open_ring(&more[r->open], r->count, r->size, r->stacks);
+		if (!error) {
+			r->open++;
+			continue;
 		}
-		if (error && error != -ENODEV)
-			return error;
-		if (!error && !r->open++)
-			r->first = cpu;
+		close_ring(&more[r->open], r->size);
+		if (error != -ENODEV)
+			return error == -EINVAL && r->open ? 0 : error;
 	}
 }
 
@@ -168,46 +149,33 @@ rings_open(struct rings *r, uint32_t kib, bool stacks)
 {
 	int error;
 
-	memset(r, 0, sizeof(*r));
-	r->size = ring_size(kib);
-	r->stacks = stacks;
-	error = open_all(r, stacks);
+	*r = (struct rings){ .stacks = stacks, .size = (uint64_t)getauxval(AT_PAGESZ) };
+	while (r->size < (uint64_t)kib * 1024)
+		r->size *= 2;
+	error = open_all(r);
 	r->poll = memory_resize(NULL, (r->open + 2) * sizeof(*r->poll));
-	r->unwrapped = memory_resize(NULL, RECORD_MAX);
-	if (!error && (!r->poll || !r->unwrapped))
+	r->record = memory_resize(NULL, RECORD_MAX);
+	if (!error && (!r->poll || !r->record))
 		error = -ENOMEM;
 	if (error) {
 		rings_close(r);
 		return error;
 	}
-	for (unsigned i = 0, n = 0; i < r->count; i++) {
-		if (r->ring[i].fd >= 0)
-			r->poll[n++] = (struct pollfd){ .fd = r->ring[i].fd, .events = POLLIN };
-	}
-	r->last = r->count;
+	for (unsigned i = 0; i < r->open; i++)
+		r->poll[i] = (struct pollfd){ .fd = r->ring[i].fd, .events = POLLIN };
+	r->first = r->ring[0].cpu;
 	return 0;
-}
-
-static void
-close_ring(struct ring *r, uint64_t size)
-{
-	if (r->page)
-		munmap(r->page, (size_t)(r->data - (uint8_t *)r->page) + size);
-	if (r->bell >= 0)
-		close(r->bell);
-	if (r->fd >= 0)
-		close(r->fd);
 }
 
 void
 rings_close(struct rings *r)
 {
-	for (unsigned i = 0; i < r->count; i++)
+	for (unsigned i = 0; i < r->open; i++)
 		close_ring(&r->ring[i], r->size);
 	memory_free(r->ring);
 	memory_free(r->poll);
-	memory_free(r->unwrapped);
-	memset(r, 0, sizeof(*r));
+	memory_free(r->record);
+	*r = (struct rings){ 0 };
 }
 
 int
@@ -216,9 +184,8 @@ rings_each(struct rings *r, int (*set)(unsigned cpu, int event, int bell, void *
 {
 	int error = 0;
 
-	for (unsigned i = 0; i < r->count && !error; i++)
-		if (r->ring[i].fd >= 0)
-			error = set(i, r->ring[i].fd, r->ring[i].bell, context);
+	for (unsigned i = 0; i < r->open && !error; i++)
+		error = set(r->ring[i].cpu, r->ring[i].fd, r->ring[i].bell, context);
 	return error;
 }
 
@@ -244,9 +211,8 @@ rings_wait(struct rings *r, int64_t nanoseconds, int writer, int reader)
 	};
 	struct pollfd *extra = &r->poll[r->open];
 
-	for (unsigned i = 0; i < r->count; i++)
-		if (r->ring[i].page)
-			store_tail(&r->ring[i]);
+	for (unsigned i = 0; i < r->open; i++)
+		store_tail(&r->ring[i]);
 	extra[0] = (struct pollfd){ .fd = writer, .events = 0 };
 	extra[1] = (struct pollfd){ .fd = reader, .events = POLLIN };
 	if (ppoll(r->poll, r->open + 2, nanoseconds < 0 ? NULL : &limit, NULL) < 0)
@@ -255,29 +221,24 @@ rings_wait(struct rings *r, int64_t nanoseconds, int writer, int reader)
 	       | (extra[1].revents ? RINGS_READABLE : 0);
 }
 
-/* Copies size bytes at a position of the ring, around its end if need be. */
-static void
-copy_out(const struct ring *r, uint64_t size, uint64_t at, void *to, size_t n)
+/* Eight bytes of the record at tail: all begins at a multiple of 8, nothing of 8 wraps. */
+static const void *
+field(const struct rings *r, const struct ring *ring, size_t at)
 {
-	uint64_t start = at & (size - 1);
-	size_t first = n < size - start ? n : (size_t)(size - start);
-
-	memcpy(to, r->data + start, first);
-	memcpy((uint8_t *)to + first, r->data, n - first);
+	return ring->data + ((ring->tail + at) & (r->size - 1));
 }
 
 static void
-read_time(struct ring *r, uint64_t size)
+read_time(const struct rings *r, struct ring *ring)
 {
-	struct perf_event_header header;
+	const struct perf_event_header *header = field(r, ring, 0);
 	size_t at = offsetof(struct sample_start, time);
 
-	if (r->tail == r->head)
+	if (ring->tail == ring->head)
 		return;
-	copy_out(r, size, r->tail, &header, sizeof(header));
-	if (header.type == PERF_RECORD_LOST)
+	if (header->type == PERF_RECORD_LOST)
 		at = offsetof(struct lost_record, time);
-	copy_out(r, size, r->tail + at, &r->time, sizeof(r->time));
+	memcpy(&ring->time, field(r, ring, at), sizeof(ring->time));
 }
 
 /*
@@ -292,43 +253,45 @@ rings_round(struct rings *r)
 	/* the bare system call: libc's way through the vDSO is code for a clock read once a round */
 	syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
 	r->limit = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-	r->last = r->count;
-	for (unsigned i = 0; i < r->count; i++) {
-		if (!r->ring[i].page)
-			continue;
+	for (unsigned i = 0; i < r->open; i++) {
 		store_tail(&r->ring[i]);
 		r->ring[i].head = load_head(&r->ring[i]);
-		read_time(&r->ring[i], r->size);
+		read_time(r, &r->ring[i]);
 	}
 }
 
-static unsigned
+/* The ring whose next record is the oldest of all; NULL: the round is over. */
+static struct ring *
 earliest(const struct rings *r)
 {
+	struct ring *found = NULL;
 	uint64_t best = r->limit;
-	unsigned found = r->count;
 
-	for (unsigned i = 0; i < r->count; i++) {
-		const struct ring *ring = &r->ring[i];
-
-		if (ring->page && ring->tail != ring->head && ring->time <= best) {
+	for (struct ring *ring = r->ring; ring < r->ring + r->open; ring++) {
+		if (ring->tail != ring->head && ring->time <= best) {
 			best = ring->time;
-			found = i;
+			found = ring;
 		}
 	}
 	return found;
 }
 
-/* The record at tail in one piece: in place, or copied when it wraps. */
-static const uint8_t *
-whole_record(struct rings *r, const struct ring *ring, uint16_t size)
+/* The record at tail, in one piece; then the ring is behind it. */
+static void
+take_record(struct rings *r, struct ring *ring)
 {
-	uint64_t start = ring->tail & (r->size - 1);
+	const struct perf_event_header *header = field(r, ring, 0);
+	uint16_t size = header->size;
+	size_t first = (size_t)(r->size - (ring->tail & (r->size - 1))); /* up to the end */
 
-	if (start + size <= r->size)
-		return ring->data + start;
-	copy_out(ring, r->size, ring->tail, r->unwrapped, size);
-	return r->unwrapped;
+	if (first > size)
+		first = size;
+	memcpy(r->record, header, first);
+	memcpy(r->record + first, ring->data, size - first);
+	ring->tail += size;
+	if (ring->tail - ring->told > r->size / 8)
+		store_tail(ring);
+	read_time(r, ring);
 }
 
 static bool
@@ -368,36 +331,27 @@ parse_sample(const uint8_t *record, uint16_t size, bool stacks, struct sample *s
 bool
 rings_next(struct rings *r, struct sample *s)
 {
-	for (;;) {
-		unsigned found = earliest(r);
-		struct perf_event_header header;
-		struct ring *ring;
-		const uint8_t *record;
+	struct ring *ring;
 
-		/* what the last sample pointed to has been used by now */
-		if (r->last < r->count && r->ring[r->last].tail - r->ring[r->last].told > r->size / 8)
-			store_tail(&r->ring[r->last]);
-		if (found == r->count)
-			return false;
-		ring = &r->ring[found];
-		copy_out(ring, r->size, ring->tail, &header, sizeof(header));
-		record = whole_record(r, ring, header.size);
-		ring->tail += header.size;
-		read_time(ring, r->size);
-		r->last = found;
-		if (header.type == PERF_RECORD_LOST && parse_lost(record, s))
+	while ((ring = earliest(r))) {
+		struct perf_event_header header;
+
+		take_record(r, ring);
+		memcpy(&header, r->record, sizeof(header));
+		if (header.type == PERF_RECORD_LOST && parse_lost(r->record, s))
 			return true;
 		if (header.type == PERF_RECORD_SAMPLE
-		    && parse_sample(record, header.size, r->stacks, s))
+		    && parse_sample(r->record, header.size, r->stacks, s))
 			return true;
 	}
+	return false;
 }
 
 bool
 rings_pending(struct rings *r)
 {
-	for (unsigned i = 0; i < r->count; i++)
-		if (r->ring[i].page && load_head(&r->ring[i]) != r->ring[i].tail)
+	for (unsigned i = 0; i < r->open; i++)
+		if (load_head(&r->ring[i]) != r->ring[i].tail)
 			return true;
 	return false;
 }

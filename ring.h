@@ -16,20 +16,19 @@ struct ring;
 struct rings {
 	struct ring   *ring;
 	unsigned       count;     /* CPU numbers the kernel has room for */
-	unsigned       open;      /* of them online, with a ring */
+	unsigned       open;      /* of them online: each has a ring */
 	unsigned       first;     /* the lowest CPU that has one */
-	unsigned       last;      /* the ring that gave the last sample; count: none */
 	struct pollfd *poll;      /* open rings, and two more for the caller */
 	uint64_t       size;      /* bytes of one ring */
 	uint64_t       limit;     /* samples later than this wait for the next round */
 	bool           stacks;
-	uint8_t       *unwrapped; /* a record that wraps around the end, made whole */
+	uint8_t       *record;    /* the last sample's */
 };
 
 /*
  * Opens a ring of kib KiB (rounded up to a power of two pages) and its bell on
  * each online CPU; stacks asks perf for the kernel stack of each event. 0 or
- * -errno: EMFILE too many open files, EPERM or ENOMEM no memory may be locked.
+ * -errno: EMFILE too many open files, ENOMEM no more memory may be locked.
  */
 int  rings_open(struct rings *, uint32_t kib, bool stacks);
 void rings_close(struct rings *);

@@ -222,3 +222,11 @@ text_error(int number)
 	text_format(unknown, sizeof(unknown), "error %d", number);
 	return unknown;
 }
+
+int
+text_unwritten(int error)
+{
+	if (error)
+		text_write(STDERR_FILENO, "tcpdrop: write: %s\n", text_error(-error));
+	return error != 0;
+}

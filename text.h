@@ -25,6 +25,9 @@ int text_write(int fd, const char *format, ...);
 /* How many bytes come before the first of stops, or the end: strcspn(3) without its table. */
 size_t text_until(const char *s, const char *stops);
 
+/* Says that output could not be written, if error (-errno) is not 0. Exit status: 0 or 1. */
+int text_unwritten(int error);
+
 /* What an errno means, as strerror(3): of those that can come up here; "error 71" otherwise. */
 const char *text_error(int number);
 

@@ -18,7 +18,7 @@ static const char debug_path[] = "/sys/kernel/debug/tracing";
 static int
 open_root(const char *path, int flags)
 {
-	int fd = open(path, flags | O_CLOEXEC);
+	int fd = openat(AT_FDCWD, path, flags | O_CLOEXEC);
 	int err;
 
 	if (fd < 0)
@@ -51,7 +51,7 @@ open_detached(void)
 }
 
 int
-tracefs_open(void)
+tracefs_open(bool detached)
 {
 	bool denied = false;
 	int fd;
@@ -62,7 +62,7 @@ tracefs_open(void)
 	if (fd < 0)
 		fd = open_root(debug_path, O_PATH);
 	denied |= fd == -EACCES;
-	if (fd < 0)
+	if (fd < 0 && detached)
 		fd = open_detached();
 	if (fd != -ENOSYS)
 		return fd < 0 && denied ? -EACCES : fd;

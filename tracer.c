@@ -83,7 +83,7 @@ ask_offsets(struct tracer *t)
 		offsets_question(&t->text, sockets);
 		program = load(t, BPF_PROG_TYPE_SCHED_CLS);
 	}
-	t->unasked = STEP_LOAD;
+	t->unasked = STEP_ASK;
 	t->unasked_error = program;
 	if (program < 0)
 		return;
@@ -95,30 +95,34 @@ ask_offsets(struct tracer *t)
 		t->unasked = STEP_NONE;
 }
 
-/* Measured where it can be, as the table cannot know every configuration. */
-static void
+/*
+ * Measured where it can be, as the table cannot know every configuration. Says
+ * whether the kernel lets a program read its memory: not where it is locked down.
+ */
+static bool
 ask_netns(struct tracer *t)
 {
 	uint32_t own = kernel_net_namespace(), at = 0;
 	int program;
 
-	if (t->offsets.at[SOCK_NET] == OFFSET_NONE || !own)
-		return;
+	if (t->offsets.at[SOCK_NET] == OFFSET_NONE)
+		return false;
 	offsets_netns_question(&t->text, &t->offsets, own);
 	program = load(t, BPF_PROG_TYPE_SCHED_CLS);
 	if (program < 0)
-		return;
-	if (!attach_test_run(program, &at))
+		return false;
+	if (own && !attach_test_run(program, &at))
 		offsets_netns_answer(&t->offsets, at);
 	close(program);
+	return true;
 }
 
 /* The running kernel's own list from tracefs; else ours, if we have that very kernel's. */
 static void
-learn_reasons(struct tracer *t)
+learn_reasons(struct tracer *t, bool reads_memory)
 {
 	static char text[64 * 1024];
-	int dir = tracefs_open();
+	int dir = tracefs_open(reads_memory);
 	ssize_t n = dir;
 
 	if (dir >= 0) {
@@ -173,8 +177,7 @@ tracer_learn(struct tracer *t, const struct options *o)
 		raise_limit(RLIMIT_NOFILE);
 		raise_limit(RLIMIT_MEMLOCK);
 		ask_offsets(t);
-		ask_netns(t);
-		learn_reasons(t);
+		learn_reasons(t, ask_netns(t));
 	}
 	t->usage = o->offsets
 	           && offsets_override(&t->offsets, o->offsets, t->error, sizeof(t->error));
@@ -426,8 +429,8 @@ tracer_has(const struct tracer *t, enum probe_kind kind)
 
 /*
  * Is the probe to be tried? Of those that a kernel has one of, the first is
- * enough. Inlined tcp_drop() is looked for where there is none to probe, and
- * not from 6.11 on, when every drop brings its socket and reason along.
+ * enough. Inlined tcp_drop() is looked for where there is none to probe; from
+ * 5.18 on it frees with what the other probes see.
  */
 static bool
 is_wanted(const struct tracer *t, unsigned i, bool shared)
@@ -439,7 +442,7 @@ is_wanted(const struct tracer *t, unsigned i, bool shared)
 	if (t->options->probe)
 		return true;
 	if (probe->kind == PROBE_SITES)
-		return !tracer_attached(t, "tcp_drop") && !tracer_attached(t, "sk_skb_reason_drop");
+		return t->version <= probe->last && !tracer_attached(t, "tcp_drop");
 	return !(probe->instead && shared);
 }
 

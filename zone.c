@@ -236,7 +236,7 @@ read_path(struct zone *z, const char *folder, const char *name)
 
 	if (text_format(path, sizeof(path), "%s%s", folder, name) >= (int)sizeof(path))
 		return false;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return false;
 	n = read(fd, file, sizeof(file));
