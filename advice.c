@@ -46,8 +46,9 @@ advice_step(enum step step)
 {
 	static const char *const names[] = {
 		[STEP_NONE] = "", [STEP_RING] = "perf ring", [STEP_MAP] = "BPF map",
-		[STEP_ASK] = "asking the verifier", [STEP_BUILD] = "BPF program", [STEP_LOAD] = "BPF program load",
-		[STEP_DUMP] = "BPF program dump", [STEP_PMU] = "kprobe", [STEP_SITES] = "inlined tcp_drop()", [STEP_KPROBE] = "kprobe",
+		[STEP_ASK] = "asking the verifier", [STEP_BUILD] = "BPF program",
+		[STEP_LOAD] = "BPF program load", [STEP_DUMP] = "BPF program dump",
+		[STEP_PMU] = "kprobe", [STEP_SITES] = "inlined tcp_drop()", [STEP_KPROBE] = "kprobe",
 		[STEP_TRACEPOINT] = "tracepoint", [STEP_BIND] = "kprobe program",
 	};
 

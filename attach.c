@@ -151,7 +151,8 @@ attach_kprobe_pmu(void)
 {
 	char text[16] = "";
 	const char *p = text;
-	int fd = openat(AT_FDCWD, "/sys/bus/event_source/devices/kprobe/type", O_RDONLY | O_CLOEXEC);
+	int fd = openat(AT_FDCWD, "/sys/bus/event_source/devices/kprobe/type",
+	                O_RDONLY | O_CLOEXEC);
 	int error = fd < 0 ? -errno : 0;
 
 	if (error)

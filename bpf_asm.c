@@ -119,97 +119,98 @@ bpf_asm_link(struct bpf_asm *a)
 	return a->error = error;
 }
 
-static const char *const alu_sign[16] = {
+static const char alu_sign[16][5] = {
 	[BPF_ADD >> 4] = "+=", [BPF_SUB >> 4] = "-=", [BPF_MUL >> 4] = "*=", [BPF_DIV >> 4] = "/=",
 	[BPF_OR >> 4] = "|=",  [BPF_AND >> 4] = "&=", [BPF_LSH >> 4] = "<<=", [BPF_RSH >> 4] = ">>=",
 	[BPF_MOD >> 4] = "%=", [BPF_XOR >> 4] = "^=", [BPF_MOV >> 4] = "=",  [BPF_ARSH >> 4] = "s>>=",
-	[BPF_END >> 4] = "",
 };
 
-static const char *const jump_sign[16] = {
+static const char jump_sign[16][4] = {
 	[BPF_JEQ >> 4] = "==",   [BPF_JGT >> 4] = ">",   [BPF_JGE >> 4] = ">=", [BPF_JSET >> 4] = "&",
-	[BPF_JA >> 4] = "", [BPF_CALL >> 4] = "", [BPF_EXIT >> 4] = "",
 	[BPF_JNE >> 4] = "!=",   [BPF_JSGT >> 4] = "s>", [BPF_JSGE >> 4] = "s>=",
 };
 
-static int
+static const char width[4][4] = {
+	[BPF_W >> 3] = "u32", [BPF_H >> 3] = "u16", [BPF_B >> 3] = "u8", [BPF_DW >> 3] = "u64",
+};
+
+static void
 print_opcode(char *buf, size_t size, const struct bpf_insn *i)
 {
-	return text_format(buf, size, "opcode 0x%02x", i->code);
+	text_format(buf, size, "opcode 0x%02x", i->code);
 }
 
-static int
-print_alu(char *buf, size_t size, const struct bpf_insn *i)
+/* value is the source: a register or a number */
+static void
+print_alu(char *buf, size_t size, const struct bpf_insn *i, char r, const char *value)
 {
-	char r = BPF_CLASS(i->code) == BPF_ALU ? 'w' : 'r';
 	const char *sign = alu_sign[BPF_OP(i->code) >> 4];
 
-	if (!sign)
-		return print_opcode(buf, size, i);
 	if (BPF_OP(i->code) == BPF_END)
-		return text_format(buf, size, "r%d = be%d r%d", i->dst_reg, i->imm, i->dst_reg);
-	if (BPF_SRC(i->code) == BPF_X)
-		return text_format(buf, size, "%c%d %s %c%d", r, i->dst_reg, sign, r, i->src_reg);
-	return text_format(buf, size, "%c%d %s %d", r, i->dst_reg, sign, i->imm);
+		text_format(buf, size, "r%d = be%d r%d", i->dst_reg, i->imm, i->dst_reg);
+	else if (*sign)
+		text_format(buf, size, "%c%d %s %s", r, i->dst_reg, sign, value);
+	else
+		print_opcode(buf, size, i);
 }
 
-static int
-print_jump(char *buf, size_t size, const struct bpf_insn *i, unsigned at)
+static void
+print_jump(char *buf, size_t size, const struct bpf_insn *i, unsigned at, const char *value)
 {
 	const char *sign = jump_sign[BPF_OP(i->code) >> 4];
 	unsigned to = (unsigned)((int)at + 1 + i->off);
 
-	if (!sign)
-		return print_opcode(buf, size, i);
 	if (BPF_OP(i->code) == BPF_EXIT)
-		return text_format(buf, size, "exit");
-	if (BPF_OP(i->code) == BPF_CALL)
-		return text_format(buf, size, "call %d", i->imm);
-	if (BPF_OP(i->code) == BPF_JA)
-		return text_format(buf, size, "goto %u", to);
-	if (BPF_SRC(i->code) == BPF_X)
-		return text_format(buf, size, "if r%d %s r%d goto %u", i->dst_reg, sign, i->src_reg, to);
-	return text_format(buf, size, "if r%d %s %d goto %u", i->dst_reg, sign, i->imm, to);
+		text_format(buf, size, "exit");
+	else if (BPF_OP(i->code) == BPF_CALL)
+		text_format(buf, size, "call %d", i->imm);
+	else if (BPF_OP(i->code) == BPF_JA)
+		text_format(buf, size, "goto %u", to);
+	else if (*sign)
+		text_format(buf, size, "if r%d %s %s goto %u", i->dst_reg, sign, value, to);
+	else
+		print_opcode(buf, size, i);
 }
 
-static int
-print_memory(char *buf, size_t size, const struct bpf_insn *i)
+static void
+print_memory(char *buf, size_t size, const struct bpf_insn *i, const char *value)
 {
-	static const char *const width[4] = {
-		[BPF_W >> 3] = "u32", [BPF_H >> 3] = "u16", [BPF_B >> 3] = "u8", [BPF_DW >> 3] = "u64",
-	};
-	const char *type = width[BPF_SIZE(i->code) >> 3];
+	bool load = BPF_CLASS(i->code) == BPF_LDX, plain = BPF_MODE(i->code) == BPF_MEM;
 	char place[32];
 
-	text_format(place, sizeof(place), "*(%s *)(r%d %+d)", type,
-	         BPF_CLASS(i->code) == BPF_LDX ? i->src_reg : i->dst_reg, i->off);
-	if (BPF_CLASS(i->code) == BPF_LDX)
-		return text_format(buf, size, "r%d = %s", i->dst_reg, place);
-	if (BPF_CLASS(i->code) == BPF_ST)
-		return text_format(buf, size, "%s = %d", place, i->imm);
-	return text_format(buf, size, "%s%s %s r%d", BPF_MODE(i->code) == BPF_MEM ? "" : "lock ", place,
-	                BPF_MODE(i->code) == BPF_MEM ? "=" : "+=", i->src_reg);
+	text_format(place, sizeof(place), "*(%s *)(r%d %+d)", width[BPF_SIZE(i->code) >> 3],
+	            load ? i->src_reg : i->dst_reg, i->off);
+	if (load)
+		text_format(buf, size, "r%d = %s", i->dst_reg, place);
+	else
+		text_format(buf, size, plain ? "%s = %s" : "lock %s += %s", place, value);
 }
 
-static int
+static void
 print_wide(char *buf, size_t size, const struct bpf_insn *i)
 {
 	if (i->src_reg == BPF_PSEUDO_MAP_FD)
-		return text_format(buf, size, "r%d = map %d", i->dst_reg, i->imm);
-	return text_format(buf, size, "r%d = 0x%llx", i->dst_reg,
-	                (unsigned long long)(uint32_t)i[1].imm << 32 | (uint32_t)i->imm);
+		text_format(buf, size, "r%d = map %d", i->dst_reg, i->imm);
+	else
+		text_format(buf, size, "r%d = 0x%llx", i->dst_reg,
+		            (unsigned long long)(uint32_t)i[1].imm << 32 | (uint32_t)i->imm);
 }
 
-size_t
+void
 bpf_asm_print(char *buf, size_t size, const struct bpf_insn *i, unsigned at)
 {
-	int n;
+	unsigned class = BPF_CLASS(i->code);
+	char r = class == BPF_ALU ? 'w' : 'r';
+	char value[16];
 
-	switch (BPF_CLASS(i->code)) {
-	case BPF_ALU: case BPF_ALU64: n = print_alu(buf, size, i); break;
-	case BPF_JMP:                 n = print_jump(buf, size, i, at); break;
-	case BPF_LD:                  n = print_wide(buf, size, i); break;
-	default:                      n = print_memory(buf, size, i); break;
+	if (class == BPF_STX || (class != BPF_ST && BPF_SRC(i->code) == BPF_X))
+		text_format(value, sizeof(value), "%c%d", r, i->src_reg);
+	else
+		text_format(value, sizeof(value), "%d", i->imm);
+	switch (class) {
+	case BPF_ALU: case BPF_ALU64: print_alu(buf, size, i, r, value); break;
+	case BPF_JMP:                 print_jump(buf, size, i, at, value); break;
+	case BPF_LD:                  print_wide(buf, size, i); break;
+	default:                      print_memory(buf, size, i, value); break;
 	}
-	return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
 }

@@ -53,9 +53,8 @@ int bpf_asm_link(struct bpf_asm *);
 
 /*
  * Writes one instruction as text, terminated, cut at size: "r0 = *(u32 *)(r1 +112)".
- * next is the following slot (for 64-bit loads), at the index (for jump targets).
- * Returns the length written.
+ * at is its index (for jump targets); the slot of a 64-bit load after it is read, too.
  */
-size_t bpf_asm_print(char *buf, size_t size, const struct bpf_insn *, unsigned at);
+void bpf_asm_print(char *buf, size_t size, const struct bpf_insn *, unsigned at);
 
 #endif

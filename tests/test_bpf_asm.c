@@ -265,14 +265,11 @@ test_print(void)
 	char text[80], small[8];
 
 	for (size_t i = 0; i < COUNT(listed); i++) {
-		size_t n = bpf_asm_print(text, sizeof(text), listed[i].insn, 100);
-
+		bpf_asm_print(text, sizeof(text), listed[i].insn, 100);
 		CHECK_STR(text, listed[i].want, "print: %s", listed[i].want);
-		if (n != strlen(text))
-			CHECK_INT(n, strlen(text), "print: length of %s", listed[i].want);
 	}
-	CHECK_INT(bpf_asm_print(small, sizeof(small), listed[11].insn, 0), 7, "print: cut at size");
-	CHECK_STR(small, "r0 = *(", "print: and terminated");
+	bpf_asm_print(small, sizeof(small), listed[11].insn, 0);
+	CHECK_STR(small, "r0 = *(", "print: cut at size");
 }
 
 int

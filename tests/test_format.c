@@ -284,8 +284,8 @@ test_comms(void)
 		memcpy(d.comm, comms[i].comm, strlen(comms[i].comm) + 1);
 		snprintf(want, sizeof(want), "13:05:22 0       %s10.0.0.7:443 ", comms[i].text);
 		CHECK(!strncmp(drop_line(&quiet, &d), want, strlen(want)), "comm %zu: text", i);
-		snprintf(want, sizeof(want), ",\"comm\":\"%s\",\"ip\"", comms[i].json ? comms[i].json
-		         : "");
+		snprintf(want, sizeof(want), ",\"comm\":\"%s\",\"ip\"",
+		         comms[i].json ? comms[i].json : "");
 		if (comms[i].json)
 			CHECK(strstr(drop_line(&json, &d), want), "comm %zu: JSON", i);
 	}

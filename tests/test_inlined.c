@@ -96,7 +96,8 @@ test_sequence(const struct sequence *s)
 		return;
 	CHECK_INT(found.site[0].skb, s->skb, "%s: register", s->name);
 	CHECK_INT(found.sk_drops, s->sk_drops, "%s: offset of sk_drops", s->name);
-	CHECK_INT((uint32_t)found.site[0].address, ADDRESS, "%s: the addition is the place", s->name);
+	CHECK_INT((uint32_t)found.site[0].address, ADDRESS, "%s: the addition is the place",
+	          s->name);
 }
 
 /* Text that ends anywhere is not read beyond. */

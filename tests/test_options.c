@@ -220,7 +220,8 @@ test_texts(void)
 		const char *got;
 		char err[256];
 
-		CHECK_INT(parse(texts[i].line, &o, err, sizeof(err)), 0, "parse: %s", texts[i].line);
+		CHECK_INT(parse(texts[i].line, &o, err, sizeof(err)), 0, "parse: %s",
+		          texts[i].line);
 		memcpy(&got, (char *)&o + texts[i].field, sizeof(got));
 		CHECK_STR(got, texts[i].want, "text: %s", texts[i].line);
 	}
