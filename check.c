@@ -69,9 +69,11 @@ tell_kernel(const struct tracer *t)
 		line(OK, "privileges", "all that are needed");
 	kernel_lockdown(lockdown, sizeof(lockdown));
 	if (!strcmp(lockdown, "confidentiality"))
-		line(FAIL, "lockdown", "%s: boot with lockdown=none, or without Secure Boot", lockdown);
+		line(FAIL, "lockdown", "%s: boot with lockdown=none, or without Secure Boot",
+		     lockdown);
 	else
-		line(OK, "lockdown", "%s", lockdown[0] ? lockdown : "not known (no securityfs mounted)");
+		line(OK, "lockdown", "%s",
+		     lockdown[0] ? lockdown : "not known (no securityfs mounted)");
 }
 
 static void
@@ -85,7 +87,8 @@ tell_one_probe(const struct tracer *t, unsigned i)
 		     p->count);
 	else if (p->attached && probe->kind == PROBE_SITES)
 		line(t->inlined.unclear ? NOTE : OK, "probe", "%s: %u sites, %u not understood, "
-		     "%u instructions", probe->label, t->inlined.count, t->inlined.unclear, p->count);
+		     "%u instructions", probe->label, t->inlined.count, t->inlined.unclear,
+		     p->count);
 	else if (p->attached)
 		line(OK, "probe", "%s: %u instructions", probe->label, p->count);
 	else if (p->wanted && p->step != STEP_PMU)
@@ -106,13 +109,14 @@ check_coverage(const struct tracer *t, int fd, bool all)
 	to = fd;
 	if (t->version < KERNEL_VERSION(5, 18, 0) && !tracer_attached(t, "tcp_drop")
 	    && !tracer_attached(t, "inlined") && ++notes)
-		line(NOTE, "coverage", "tcp_drop() cannot be probed here: segments it drops (old data, "
-		     "outside the window, invalid ACK, ...) are not seen");
+		line(NOTE, "coverage", "tcp_drop() cannot be probed here: segments it drops "
+		     "(old data, outside the window, invalid ACK, ...) are not seen");
 	if (!tracer_attached(t, "tracepoint") && ++notes)
 		line(NOTE, "coverage", "without the tracepoint, frees of lists and frees put off "
 		     "to softirq are not seen");
 	if (!tracer_has(t, PROBE_KPROBE) && t->version < KERNEL_VERSION(6, 11, 0) && ++notes)
-		line(NOTE, "coverage", "without kprobes, the socket of a received packet is not known");
+		line(NOTE, "coverage", "without kprobes, the socket of a received packet is not "
+		     "known");
 	if (!notes && all)
 		line(OK, "coverage", "every drop of a TCP packet that the kernel makes known");
 }
@@ -143,7 +147,8 @@ tell_offset(const struct tracer *t, enum offset id)
 		text_format(place, sizeof(place), "%u", o->at[id]);
 	if (o->table[id] != OFFSET_NONE && o->table[id] != o->at[id])
 		text_format(table, sizeof(table), o->source[id] == OFFSET_TABLE
-		            ? ": %u, moved as its neighbours are" : ", the table says %u", o->table[id]);
+		            ? ": %u, moved as its neighbours are" : ", the table says %u",
+		            o->table[id]);
 	line(o->source[id] == OFFSET_UNKNOWN ? NOTE : OK, "offset", "%s = %s (%s%s)",
 	     offsets_name(id), place, sources[o->source[id]], table);
 }
@@ -164,7 +169,7 @@ tell_offsets(const struct tracer *t)
 	line(o->exact ? OK : NOTE, "offsets", "table row for Linux %s%s", row,
 	     o->exact ? "" : ", the nearest there is");
 	if (o->asked)
-		line(OK, "offsets", "the kernel tells %u of %u, %u are not as in the table", told,
+		line(OK, "offsets", "the kernel tells %u of %u, %u differ from the table", told,
 		     OFFSETS, differ);
 	else
 		line(NOTE, "offsets", "the kernel was not asked: %s: %s%s", advice_step(t->unasked),
