@@ -25,7 +25,8 @@ is_expected(const struct probe *p, uint32_t version)
 static uint8_t
 arguments(uint32_t version)
 {
-	return version >= KERNEL_VERSION(6, 11, 0) ? 4 : version >= KERNEL_VERSION(5, 17, 0) ? 3 : 2;
+	return version >= KERNEL_VERSION(6, 11, 0) ? 4
+	     : version >= KERNEL_VERSION(5, 17, 0) ? 3 : 2;
 }
 
 static int unwritten; /* what the last write that failed said, -errno */
@@ -69,7 +70,8 @@ dump_probe(struct tracer *t, unsigned i)
 	int error = tracer_build(t, i, arguments(t->version));
 
 	if (error) {
-		text_write(STDERR_FILENO, "tcpdrop: %s: %s\n", probe_get(i)->label, text_error(-error));
+		text_write(STDERR_FILENO, "tcpdrop: %s: %s\n", probe_get(i)->label,
+		           text_error(-error));
 		return 1;
 	}
 	kernel_version_text(version, sizeof(version), t->version);
@@ -87,13 +89,13 @@ read_target(struct tracer *t, const char *target)
 
 	t->version = kernel_version_parse(target);
 	if (!t->version) {
-		text_write(STDERR_FILENO, "tcpdrop: --dump=%s: expected VERSION[,ARCH], as in 5.10,%s\n", target,
-		        arch.name);
+		text_write(STDERR_FILENO, "tcpdrop: --dump=%s: expected VERSION[,ARCH], as in "
+		           "5.10,%s\n", target, arch.name);
 		return -1;
 	}
 	if (*comma && strcmp(comma + 1, arch.name) != 0) {
-		text_write(STDERR_FILENO, "tcpdrop: --dump=%s: this tcpdrop is built for %s only\n", target,
-		        arch.name);
+		text_write(STDERR_FILENO, "tcpdrop: --dump=%s: this tcpdrop is built for %s only\n",
+		           target, arch.name);
 		return -1;
 	}
 	return 0;
@@ -113,8 +115,8 @@ dump(struct tracer *t, const struct options *o)
 	}
 	t->maps = numbered;
 	kernel_version_text(row, sizeof(row), t->offsets.row);
-	print("# offsets: table for Linux %s; maps: 0 counters, 1 rings, 2 bells, 3 armed, 4 marks\n",
-	      row);
+	print("# offsets: table for Linux %s; "
+	      "maps: 0 counters, 1 rings, 2 bells, 3 armed, 4 marks\n", row);
 	for (unsigned i = 0; i < PROBES && !status; i++)
 		if (t->set >> i & 1 && (o->probe || is_expected(probe_get(i), t->version)))
 			status = dump_probe(t, i);

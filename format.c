@@ -26,8 +26,8 @@ struct out {
 enum column { TIME, PID, COMMAND, SOURCE, DESTINATION, STATE, FLAGS, REASON };
 
 static const struct {
-	const char *title;
-	unsigned    width;
+	char     title[15];
+	uint8_t  width;
 } columns[] = {
 	[TIME]        = { "TIME", 8 },
 	[PID]         = { "PID", 7 },
@@ -143,21 +143,20 @@ put_safe(struct out *o, const unsigned char *text, bool json)
 	uint32_t point;
 	unsigned n = read_utf8(text, &point), taken = n ? n : 1;
 
-	if (n && !is_hidden(point) && point != '\\' && !(json && point == '"')) {
+	if (n && !is_hidden(point)) {
+		if (point == '\\' || (json && point == '"'))
+			put_char(o, '\\');
 		put_bytes(o, (const char *)text, n);
-	} else if (!n && json) {
-		put_text(o, "\xef\xbf\xbd"); /* U+FFFD */
-	} else if (n && (point == '\\' || point == '"')) {
-		put_char(o, '\\');
-		put_char(o, (char)point);
-	} else if (json) {
-		put_text(o, "\\u");
-		put_digits(o, point, 16, 4);
-	} else {
+	} else if (!json) {
 		for (unsigned i = 0; i < taken; i++) {
 			put_text(o, "\\x");
 			put_digits(o, text[i], 16, 2);
 		}
+	} else if (n) {
+		put_text(o, "\\u");
+		put_digits(o, point, 16, 4);
+	} else {
+		put_text(o, "\xef\xbf\xbd"); /* U+FFFD */
 	}
 	return taken;
 }
@@ -350,13 +349,7 @@ put_flags(struct out *o, uint16_t flags)
 {
 	char text[NAMES_FLAGS];
 
-	put_bytes(o, text, names_flags(text, sizeof(text), flags));
-}
-
-static unsigned
-column_width(enum column column, const struct format_style *style)
-{
-	return column == TIME && style->since_start ? TIME_SINCE_START : columns[column].width;
+	put_bytes(o, text, names_flags(text, flags));
 }
 
 /* Spaces from a value that began at start to the next column; at least one. */
@@ -435,17 +428,28 @@ put_column(struct out *o, enum column column, const struct format_style *style,
 	}
 }
 
+/* A line of columns: those of a drop, or their titles (NULL). */
 static void
-put_drop_text(struct out *o, const struct format_style *style, const struct drop *d)
+put_columns(struct out *o, const struct format_style *style, const struct drop *d)
 {
 	for (enum column c = TIME; c <= REASON; c++) {
 		const char *start = o->at;
 
-		put_column(o, c, style, d);
+		if (d)
+			put_column(o, c, style, d);
+		else
+			put_text(o, columns[c].title);
 		if (c != REASON)
-			put_gap(o, start, column_width(c, style));
+			put_gap(o, start, c == TIME && style->since_start ? TIME_SINCE_START
+			                                                  : columns[c].width);
 	}
 	put_char(o, '\n');
+}
+
+static void
+put_drop_text(struct out *o, const struct format_style *style, const struct drop *d)
+{
+	put_columns(o, style, d);
 	if (!style->stack)
 		return;
 	for (uint32_t i = 0; i < d->frames && i < DROP_FRAMES; i++) {
@@ -622,14 +626,7 @@ format_header(char *buf, size_t size, const struct format_style *style)
 
 	if (style->json)
 		return 0;
-	for (enum column c = TIME; c <= REASON; c++) {
-		const char *start = o.at;
-
-		put_text(&o, columns[c].title);
-		if (c != REASON)
-			put_gap(&o, start, column_width(c, style));
-	}
-	put_char(&o, '\n');
+	put_columns(&o, style, NULL);
 	return finish(&o, buf);
 }
 
@@ -643,17 +640,6 @@ format_drop(char *buf, size_t size, const struct format_style *style, const stru
 	else
 		put_drop_text(&o, style, d);
 	return finish(&o, buf);
-}
-
-/* The beginning of {"type":"lost","time":"2026-11-23T13:05:22.123456789Z","count":3} */
-static void
-put_event(struct out *o, const char *type, uint64_t time, const struct format_style *style)
-{
-	put_text(o, "{\"type\":\"");
-	put_text(o, type);
-	put_text(o, "\",\"time\":\"");
-	put_utc(o, time, style);
-	put_char(o, '"');
 }
 
 static void
@@ -671,8 +657,9 @@ format_lost(char *buf, size_t size, const struct format_style *style, uint64_t t
 
 	if (!style->json)
 		return 0;
-	put_event(&o, "lost", time, style);
-	put_count(&o, ",\"count\":", count);
+	put_text(&o, "{\"type\":\"lost\",\"time\":\"");
+	put_utc(&o, time, style);
+	put_count(&o, "\",\"count\":", count);
 	put_text(&o, "}\n");
 	return finish(&o, buf);
 }
@@ -685,8 +672,9 @@ format_end(char *buf, size_t size, const struct format_style *style, uint64_t ti
 
 	if (!style->json)
 		return 0;
-	put_event(&o, "end", time, style);
-	put_count(&o, ",\"seen\":", seen);
+	put_text(&o, "{\"type\":\"end\",\"time\":\"");
+	put_utc(&o, time, style);
+	put_count(&o, "\",\"seen\":", seen);
 	put_count(&o, ",\"shown\":", shown);
 	put_count(&o, ",\"lost\":", lost);
 	put_text(&o, "}\n");

@@ -15,7 +15,7 @@
 #include "memory.h"
 
 enum {
-	KIND_SHIFT = 29,                    /* of a name: 1 local, 2 weak, 3 global, above its place */
+	KIND_SHIFT = 29,                    /* 1 local, 2 weak, 3 global: above a name's place */
 	NAME_AT    = (1 << KIND_SHIFT) - 1,
 	NO_NAME    = 0,                     /* the empty name: an end of code */
 	FAR_AWAY   = 256 * 1024,            /* no function is that long */
@@ -287,7 +287,9 @@ rank(const struct kallsyms *ks, const struct kallsyms_symbol *s)
 	underscores += name[0] == '_' && name[1] == '_' && (name[2] == 'i' || name[2] == 'p');
 	for (const char *p = name; *p; p++)
 		dot |= *p == '.';
-	return (s->name >> KIND_SHIFT) * 64 + (dot ? 16 : 32) - (underscores < 15 ? underscores : 15);
+	if (underscores > 15)
+		underscores = 15;
+	return (s->name >> KIND_SHIFT) * 64 + (dot ? 16 : 32) - underscores;
 }
 
 /* One name an address. */

@@ -67,7 +67,8 @@ vdso_version(void)
 
 		memcpy(&part, vdso + elf.e_phoff + i * elf.e_phentsize, sizeof(part));
 		if (part.p_type == PT_NOTE)
-			code = find_note(vdso + part.p_offset, vdso + part.p_offset + part.p_filesz);
+			code = find_note(vdso + part.p_offset,
+			                 vdso + part.p_offset + part.p_filesz);
 	}
 	return code;
 }

@@ -46,42 +46,21 @@ without_prefix(const char *name)
 	return strncasecmp(name, prefix, n) ? name : name + n;
 }
 
+static void
+skip_blanks(const char **s)
+{
+	while (**s == ' ' || **s == '\t' || **s == '\n')
+		++*s;
+}
+
 static bool
 take(const char **s, char want)
 {
-	while (**s == ' ' || **s == '\t' || **s == '\n')
-		(*s)++;
+	skip_blanks(s);
 	if (**s != want)
 		return false;
 	++*s;
 	return true;
-}
-
-static unsigned
-digit_of(char c)
-{
-	if (c >= '0' && c <= '9')
-		return (unsigned)(c - '0');
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : 16;
-}
-
-/* decimal or 0x; a number too large for a core reason is any such number */
-static bool
-take_number(const char **s, uint32_t *number)
-{
-	const char *start;
-	unsigned base = 10, digit;
-
-	if (take(s, '0')) {
-		base = (**s | 0x20) == 'x' ? 16 : 10;
-		*s += base == 16 ? 1 : -1;
-	}
-	*number = 0;
-	for (start = *s; (digit = digit_of(**s)) < base; ++*s)
-		if (*number < NAMES_REASONS)
-			*number = *number * base + digit;
-	return *s > start;
 }
 
 static bool
@@ -119,12 +98,14 @@ parse_entries(char *text, uint16_t *at)
 {
 	const char *s = text, *name;
 	size_t used = 1, n;
-	uint32_t code;
 
 	while (take(&s, '{')) {
-		if (take_number(&s, &code) && take(&s, ',') && (n = take_name(&s, &name))
-		    && code < NAMES_REASONS && !at[code] && used + n < UINT16_MAX
-		    && (n != 3 || memcmp(name, "MAX", 3))) {
+		uint64_t code;
+
+		skip_blanks(&s);
+		code = (uint64_t)text_number(&s);
+		if (take(&s, ',') && (n = take_name(&s, &name)) && code < NAMES_REASONS
+		    && !at[code] && used + n < UINT16_MAX && (n != 3 || memcmp(name, "MAX", 3))) {
 			at[code] = (uint16_t)used;
 			memmove(text + used, name, n);
 			used += n;
@@ -266,38 +247,31 @@ names_state_code(const char *name, uint8_t *state)
 	return -ENOENT;
 }
 
-/* Appends a word whole or not at all. */
-static size_t
-word_add(char *buf, size_t size, size_t used, const char *word)
+/* Appends a word to those of start; returns the new end. */
+static char *
+word_add(char *start, char *end, const char *word)
 {
-	size_t n = strlen(word), bar = used ? 1 : 0;
-
-	if (used + bar + n >= size)
-		return used;
-	if (bar)
-		buf[used] = '|';
-	memcpy(buf + used + bar, word, n + 1);
-	return used + bar + n;
+	if (end > start)
+		*end++ = '|';
+	while ((*end = *word++))
+		end++;
+	return end;
 }
 
 size_t
-names_flags(char *buf, size_t size, uint16_t flags)
+names_flags(char buf[NAMES_FLAGS], uint16_t flags)
 {
 	unsigned rest = flags & ~0u << FLAGS;
-	char number[8];
-	size_t used = 0;
+	char number[8], *end = buf;
 
-	if (!size)
-		return 0;
-	buf[0] = '\0';
-	if (!flags)
-		return word_add(buf, size, used, "none");
 	for (unsigned i = 0; i < FLAGS; i++)
 		if (flags & 1u << i)
-			used = word_add(buf, size, used, flags_names[i]);
+			end = word_add(buf, end, flags_names[i]);
 	if (rest) {
 		text_format(number, sizeof(number), "0x%04x", rest);
-		used = word_add(buf, size, used, number);
+		end = word_add(buf, end, number);
 	}
-	return used;
+	if (!flags)
+		end = word_add(buf, end, "none");
+	return (size_t)(end - buf);
 }

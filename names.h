@@ -58,8 +58,7 @@ const char *names_state(uint8_t state);
 int names_state_code(const char *name, uint8_t *state);
 
 /* "SYN|ACK", lowest bit first; "none" for a header without flags; bits without
- * a name as one number at the end. Cut between names when buf is small, and
- * terminated unless size is 0. Returns the length in buf. */
-size_t names_flags(char *buf, size_t size, uint16_t flags);
+ * a name as one number at the end. Returns its length. */
+size_t names_flags(char buf[NAMES_FLAGS], uint16_t flags);
 
 #endif

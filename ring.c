@@ -250,7 +250,7 @@ rings_round(struct rings *r)
 {
 	struct timespec now;
 
-	/* the bare system call: libc's way through the vDSO is code for a clock read once a round */
+	/* the bare system call: the vDSO is worth its code for more than one a round */
 	syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
 	r->limit = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 	for (unsigned i = 0; i < r->open; i++) {

@@ -109,7 +109,8 @@ put_argument(struct out *o, const struct field *f, char kind, va_list *arguments
 		break;
 	case 'u':
 	case 'x':
-		value = f->wide ? va_arg(*arguments, unsigned long long) : va_arg(*arguments, unsigned);
+		value = f->wide ? va_arg(*arguments, unsigned long long)
+		                : va_arg(*arguments, unsigned);
 		put_number(o, f, value, kind == 'u' ? 10 : 16, '\0');
 		break;
 	case 'c':
