@@ -13,6 +13,7 @@
 #include "check.h"
 #include "kallsyms.h"
 #include "kernel.h"
+#include "learn.h"
 #include "options.h"
 #include "text.h"
 #include "tracer.h"
@@ -233,7 +234,7 @@ tell_error(const char *text)
 int
 check(struct tracer *t, const struct options *o)
 {
-	int error = tracer_learn(t, o) || tracer_open(t);
+	int error = learn_kernel(t, o) || tracer_open(t);
 
 	if (t->usage) {
 		text_write(STDERR_FILENO, "tcpdrop: %s\ntcpdrop: try 'tcpdrop --help'\n", t->error);

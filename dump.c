@@ -7,6 +7,7 @@
 #include "arch.h"
 #include "dump.h"
 #include "kernel.h"
+#include "learn.h"
 #include "options.h"
 #include "text.h"
 #include "tracer.h"
@@ -109,7 +110,7 @@ dump(struct tracer *t, const struct options *o)
 
 	if (o->dump_target && read_target(t, o->dump_target))
 		return 2;
-	if (tracer_learn(t, o)) {
+	if (learn_kernel(t, o)) {
 		text_write(STDERR_FILENO, "tcpdrop: %s\n", t->error);
 		return 2;
 	}

@@ -21,7 +21,9 @@
 #include "drop.h"
 #include "dump.h"
 #include "format.h"
+#include "hooks.h"
 #include "kallsyms.h"
+#include "learn.h"
 #include "options.h"
 #include "text.h"
 #include "tracer.h"
@@ -271,7 +273,7 @@ finish(struct run *run)
 static void
 tell_end(const struct run *run, uint64_t seen)
 {
-	uint64_t missed = tracer_missed(&tracer);
+	uint64_t missed = hooks_missed(&tracer);
 	char lost[96];
 
 	if (run->style.json) {
@@ -334,7 +336,7 @@ trace(const struct options *o)
 	int signals = catch_signals();
 
 	zone_open(&zone);
-	if (tracer_learn(&tracer, o) || tracer_open(&tracer) || tracer_start(&tracer)) {
+	if (learn_kernel(&tracer, o) || tracer_open(&tracer) || tracer_start(&tracer)) {
 		say(tracer.error);
 		if (tracer.usage)
 			say(try_help);

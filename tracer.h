@@ -73,11 +73,10 @@ struct tracer {
 };
 
 /*
- * Each returns 0, or -1 with one or two lines in error. learn: no privilege
- * needed, it takes the table where the kernel does not answer. open: rings,
- * maps, probes. start: the kprobes are armed; the tracepoint is from open on.
+ * Each returns 0, or -1 with one or two lines in error; learn_kernel() comes
+ * first. open: rings, maps, probes. start: the kprobes are armed; the tracepoint
+ * is from open on.
  */
-int tracer_learn(struct tracer *, const struct options *);
 int tracer_open(struct tracer *);
 int tracer_start(struct tracer *);
 
@@ -86,9 +85,6 @@ void tracer_stop(struct tracer *);
 
 /* TCP drops that matched the filter so far, on all CPUs. */
 uint64_t tracer_matched(const struct tracer *);
-
-/* Frees that no program saw, because an interrupt met one that was running. */
-uint64_t tracer_missed(const struct tracer *);
 
 /* Sends one event through a ring and reads it back. 0 or -errno; -EINVAL before 4.12. */
 int tracer_test_ring(struct tracer *);
@@ -102,6 +98,9 @@ bool tracer_has(const struct tracer *, enum probe_kind);
 
 /* Reads /proc/kallsyms when first asked. NULL, and symbols_error says why, when it cannot. */
 const struct kallsyms *tracer_symbols(struct tracer *);
+
+/* Loads the program in text: its file descriptor or -errno, and the verifier's words in log. */
+int tracer_load(struct tracer *, uint32_t type);
 
 /* Builds the program of a probe into text, as it would be loaded. 0 or -errno. */
 int tracer_build(struct tracer *, unsigned probe, uint8_t arguments);

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/* The places in the kernel where our programs run: made, attached, taken away. */
+#include <linux/bpf.h>
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "attach.h"
+#include "hooks.h"
+#include "options.h"
+#include "sites.h"
+#include "tracer.h"
+
+static int
+add_hook(struct tracer *t, unsigned probe, int event, int8_t skb)
+{
+	if (event < 0)
+		return event;
+	t->hook[t->hooks++] = (struct tracer_hook){
+		.event = event, .program = -1, .probe = (uint8_t)probe, .skb = skb,
+	};
+	return 0;
+}
+
+static void
+close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* A program is the first hook's that runs it. */
+static bool
+owns_program(const struct tracer *t, const struct tracer_hook *h)
+{
+	for (const struct tracer_hook *other = t->hook; other < h; other++)
+		if (other->program == h->program)
+			return false;
+	return h->program >= 0;
+}
+
+static void
+close_program(struct tracer *t, struct tracer_hook *h)
+{
+	if (owns_program(t, h))
+		close(h->program);
+}
+
+static void
+close_hooks(struct tracer *t, unsigned probe)
+{
+	/* from the last: a program goes with its owner, which is the first */
+	for (unsigned i = t->hooks; i-- > 0; ) {
+		struct tracer_hook *h = &t->hook[i];
+
+		if (h->probe != probe)
+			continue;
+		close_fd(&h->event);
+		close_program(t, h);
+		h->program = -1;
+	}
+}
+
+/* What became of a probe; the last failure counts. */
+static void
+note(struct tracer *t, unsigned i, enum step step, int error)
+{
+	struct tracer_probe *p = &t->probe[i];
+
+	p->wanted = true;
+	p->step = step;
+	p->error = error;
+	p->attached = !error;
+	if (error)
+		close_hooks(t, i);
+}
+
+static int
+load_program(struct tracer *t, unsigned i, uint32_t type, uint8_t arguments, enum step *step)
+{
+	int error = tracer_build(t, i, arguments);
+
+	*step = STEP_BUILD;
+	if (error)
+		return error;
+	*step = STEP_LOAD;
+	t->probe[i].count = t->text.count;
+	return tracer_load(t, type);
+}
+
+/* How many arguments it has is found by trying: a program that reads more is refused. */
+static void
+open_tracepoint(struct tracer *t, unsigned i)
+{
+	int error = -EINVAL;
+	enum step step = STEP_NONE;
+
+	for (uint8_t n = 4; n >= 2 && error == -EINVAL && step != STEP_LOAD; n--) {
+		int program = load_program(t, i, BPF_PROG_TYPE_RAW_TRACEPOINT, n, &step);
+
+		error = program;
+		if (program < 0)
+			continue;
+		step = STEP_TRACEPOINT;
+		t->probe[i].arguments = n;
+		error = add_hook(t, i, attach_raw_tracepoint(program, probe_get(i)->symbol), 0);
+		if (error)
+			close(program);
+		else
+			t->hook[t->hooks - 1].program = program;
+	}
+	note(t, i, step, error);
+}
+
+static void
+open_kprobe(struct tracer *t, unsigned i)
+{
+	int event = t->pmu;
+
+	if (t->pmu >= 0)
+		event = attach_kprobe(t->pmu, probe_get(i)->symbol, (int)t->rings.first);
+	note(t, i, t->pmu < 0 ? STEP_PMU : STEP_KPROBE, add_hook(t, i, event, 0));
+}
+
+/* A site whose kprobe is refused is one that is not probed; --check tells how many. */
+static void
+open_sites(struct tracer *t, unsigned i)
+{
+	const struct kallsyms *symbols = t->pmu < 0 ? NULL : tracer_symbols(t);
+	int error = t->pmu < 0 ? t->pmu : t->symbols_error;
+	unsigned before = t->hooks;
+
+	if (symbols)
+		error = sites_find(&t->inlined, symbols, probe_get(i)->symbol);
+	for (unsigned n = 0; n < t->inlined.count && !error; n++) {
+		const struct inlined_site *site = &t->inlined.site[n];
+
+		if (add_hook(t, i, attach_kprobe_at(t->pmu, site->address, (int)t->rings.first),
+		             site->skb))
+			t->inlined.unclear++;
+	}
+	if (!error && t->hooks == before)
+		error = -EINVAL;
+	note(t, i, t->pmu < 0 ? STEP_PMU : STEP_SITES, error);
+}
+
+/* The program of a hook: that of an earlier one which would be the same, or a new one. */
+static int
+load_hook(struct tracer *t, struct tracer_hook *h, enum step *step)
+{
+	for (const struct tracer_hook *other = t->hook; other < h; other++)
+		if (other->probe == h->probe && other->skb == h->skb)
+			h->program = other->program;
+	if (h->program < 0)
+		h->program = load_program(t, h->probe, BPF_PROG_TYPE_KPROBE, (uint8_t)h->skb, step);
+	if (h->program < 0)
+		return h->program;
+	*step = STEP_BIND;
+	return attach_bind(h->event, h->program);
+}
+
+static void
+load_kprobes(struct tracer *t)
+{
+	for (unsigned i = 0; i < t->hooks; i++) {
+		struct tracer_hook *h = &t->hook[i];
+		enum step step = STEP_NONE;
+		int error = 0;
+
+		if (h->event >= 0 && probe_get(h->probe)->kind != PROBE_TRACEPOINT)
+			error = load_hook(t, h, &step);
+		if (error)
+			note(t, h->probe, step, error);
+	}
+}
+
+/*
+ * Is the probe to be tried? Of those that a kernel has one of, the first is
+ * enough. Inlined tcp_drop() is looked for where there is none to probe; from
+ * 5.18 on it frees with what the other probes see.
+ */
+static bool
+is_wanted(const struct tracer *t, unsigned i, bool shared)
+{
+	const struct probe *probe = probe_get(i);
+
+	if (!(t->set >> i & 1))
+		return false;
+	if (t->options->probe)
+		return true;
+	if (probe->kind == PROBE_SITES)
+		return t->version <= probe->last && !tracer_attached(t, "tcp_drop");
+	return !(probe->instead && shared);
+}
+
+static bool
+open_kind(struct tracer *t, enum probe_kind kind, void (*open)(struct tracer *, unsigned))
+{
+	bool shared = false;
+
+	for (unsigned i = 0; i < PROBES; i++) {
+		if (probe_get(i)->kind == kind && is_wanted(t, i, shared))
+			open(t, i);
+		shared |= t->probe[i].attached && probe_get(i)->shared;
+	}
+	return shared;
+}
+
+/*
+ * The kprobes are made first, as a function that is not there costs no program;
+ * then the tracepoint, then the kprobes' programs: each side marks or looks for
+ * marks only if the other side is there.
+ */
+int
+hooks_open(struct tracer *t)
+{
+	int marks = t->maps.marks;
+
+	t->pmu = attach_kprobe_pmu();
+	if (!open_kind(t, PROBE_KPROBE, open_kprobe))
+		t->maps.marks = -1;
+	open_kind(t, PROBE_SITES, open_sites);
+	open_kind(t, PROBE_TRACEPOINT, open_tracepoint);
+	if (!tracer_has(t, PROBE_TRACEPOINT))
+		t->maps.marks = -1;
+	load_kprobes(t);
+	t->maps.marks = marks;
+	return tracer_has(t, PROBE_KPROBE) || tracer_has(t, PROBE_SITES)
+	       || tracer_has(t, PROBE_TRACEPOINT) ? 0 : -1;
+}
+
+int
+hooks_enable(struct tracer *t)
+{
+	for (unsigned i = 0; i < t->hooks; i++) {
+		const struct tracer_hook *h = &t->hook[i];
+		int error = 0;
+
+		if (h->event >= 0 && probe_get(h->probe)->kind != PROBE_TRACEPOINT)
+			error = attach_enable(h->event);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+/* Kprobes go first: a buffer that one has marked still meets the tracepoint. */
+void
+hooks_detach(struct tracer *t)
+{
+	for (unsigned kind = PROBE_KPROBE; kind <= PROBE_TRACEPOINT; kind++)
+		for (unsigned i = 0; i < t->hooks; i++)
+			if (probe_get(t->hook[i].probe)->kind == kind)
+				close_fd(&t->hook[i].event);
+}
+
+uint64_t
+hooks_missed(const struct tracer *t)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < t->hooks; i++)
+		if (owns_program(t, &t->hook[i]))
+			sum += attach_missed(t->hook[i].program);
+	return sum;
+}
+
+void
+hooks_close(struct tracer *t)
+{
+	for (unsigned i = 0; i < PROBES; i++)
+		close_hooks(t, i);
+}
