@@ -52,4 +52,7 @@ int attach_kprobe_pmu(void);
 int attach_bind(int event, int program);
 int attach_enable(int event);
 
+/* Closes *fd unless it is -1, and makes it -1: map, program and event go this way. */
+void attach_close(int *fd);
+
 #endif

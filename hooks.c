@@ -22,14 +22,6 @@ add_hook(struct tracer *t, unsigned probe, int event, int8_t skb)
 	return 0;
 }
 
-static void
-close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
 /* A program is the first hook's that runs it. */
 static bool
 owns_program(const struct tracer *t, const struct tracer_hook *h)
@@ -56,7 +48,7 @@ close_hooks(struct tracer *t, unsigned probe)
 
 		if (h->probe != probe)
 			continue;
-		close_fd(&h->event);
+		attach_close(&h->event);
 		close_program(t, h);
 		h->program = -1;
 	}
@@ -252,7 +244,7 @@ hooks_detach(struct tracer *t)
 	for (unsigned kind = PROBE_KPROBE; kind <= PROBE_TRACEPOINT; kind++)
 		for (unsigned i = 0; i < t->hooks; i++)
 			if (probe_get(t->hook[i].probe)->kind == kind)
-				close_fd(&t->hook[i].event);
+				attach_close(&t->hook[i].event);
 }
 
 uint64_t

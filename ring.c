@@ -346,12 +346,3 @@ rings_next(struct rings *r, struct sample *s)
 	}
 	return false;
 }
-
-bool
-rings_pending(struct rings *r)
-{
-	for (unsigned i = 0; i < r->open; i++)
-		if (load_head(&r->ring[i]) != r->ring[i].tail)
-			return true;
-	return false;
-}

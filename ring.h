@@ -53,7 +53,4 @@ int  rings_wait(struct rings *, int64_t nanoseconds, int writer, int reader);
 void rings_round(struct rings *);
 bool rings_next(struct rings *, struct sample *);
 
-/* Is there anything not yet taken? */
-bool rings_pending(struct rings *);
-
 #endif

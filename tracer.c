@@ -234,25 +234,17 @@ tracer_matched(const struct tracer *t)
 	return sum;
 }
 
-static void
-close_map(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
 void
 tracer_close(struct tracer *t)
 {
 	struct program_maps *m = &t->maps;
 
 	hooks_close(t);
-	close_map(&m->counters);
-	close_map(&m->rings);
-	close_map(&m->bells);
-	close_map(&m->armed);
-	close_map(&m->marks);
+	attach_close(&m->counters);
+	attach_close(&m->rings);
+	attach_close(&m->bells);
+	attach_close(&m->armed);
+	attach_close(&m->marks);
 	rings_close(&t->rings);
 	kallsyms_free(&t->symbols);
 }
