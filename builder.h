@@ -55,6 +55,7 @@ struct stack {
 	uint64_t listener;           /* a socket that matches but for the peer */
 	uint64_t raw;                /* not 0: a raw socket is at hand */
 	uint64_t buffer;             /* struct sk_buff, as a key */
+	uint64_t cpu;
 	uint64_t word;               /* room for small reads and keys */
 };
 
@@ -148,9 +149,9 @@ void builder_reason(struct builder *, int dst);
 /* Kernel addresses have the top bit set; NULL and numbers in a union's place do not. */
 #define UNLESS_POINTER(reg, label) JSGEI(reg, 0, label)
 
-/* perf_event_output(r6, map, this CPU, event) */
+/* perf_event_output(r6, map, cpu, event); BPF_F_CURRENT_CPU is there from 4.6 on only */
 #define OUTPUT(map) \
-	MOV(R1, R6), LOAD_MAP(R2, map), MOV32I(R3, BPF_F_CURRENT_CPU), \
+	MOV(R1, R6), LOAD_MAP(R2, map), LOAD(BPF_DW, R3, FP, SLOT(cpu)), \
 	MOV(R4, FP), ADDI(R4, SLOT(event)), MOVI(R5, sizeof(struct event)), \
 	CALL(BPF_FUNC_perf_event_output)
 

@@ -9,13 +9,23 @@
 #include "probe.h"
 #include "program.h"
 
+static void
+clear(struct builder *b, int slot, int size)
+{
+	EMIT(b, NULL, MOVI(R1, 0));
+	for (int i = 0; i < size; i += 8)
+		EMIT_VALUES(b, STORE(BPF_DW, FP, slot + i, R1));
+}
+
 /* kfree_skb() and its successors only drop the reference when others hold the buffer. */
 static void
 find_buffer(struct builder *b)
 {
 	const struct probe *probe = b->p->probe;
 
-	EMIT(b, "r7 = skb", MOV(R6, R1));
+	EMIT(b, "r6 = context, r7 = skb", MOV(R6, R1));
+	if (b->p->clears)
+		clear(b, -(int)sizeof(struct stack), sizeof(struct stack));
 	builder_argument(b, R7, probe->skb);
 	EMIT(b, NULL, JEQI(R7, 0, DONE));
 	if (probe->kind != PROBE_TRACEPOINT && probe->reason && b->p->has_consumed) {
@@ -28,14 +38,6 @@ find_buffer(struct builder *b)
 	if (probe->shared)
 		EMIT(b, "if (skb->users != 1) return", LOAD(BPF_W, R1, SKB, SKB_USERS),
 		     JNEI(R1, 1, DONE));
-}
-
-static void
-clear_event(struct builder *b)
-{
-	EMIT(b, "event = {}", MOVI(R1, 0));
-	for (int i = 0; i < (int)sizeof(struct event); i += 8)
-		EMIT_VALUES(b, STORE(BPF_DW, FP, SLOT(event) + i, R1));
 }
 
 /*
@@ -58,7 +60,10 @@ find_network_header(struct builder *b)
 	     LOAD(BPF_DW, R8, SKB, SKB_HEAD),
 	     ADD(R8, R1),
 	     STORE(BPF_DW, FP, SLOT(network), R8));
-	clear_event(b);
+	if (!b->p->clears) {
+		bpf_asm_title(b->a, "event = {}");
+		clear(b, SLOT(event), sizeof(struct event));
+	}
 	EMIT(b, "which IP version", READ(SLOT(event.ip), 20, R8, 0, DONE),
 	     LOAD(BPF_H, R1, SKB, SKB_PROTOCOL), BE(R1, 16),
 	     LOAD(BPF_B, R2, FP, SLOT(event.ip)), MOV(R3, R2), RSHI(R3, 4),

@@ -87,8 +87,9 @@ count_match(struct builder *b)
 	enum { MISSING = LOCAL };
 
 	builder_scope(b);
-	EMIT(b, "matched++", LABEL(COUNT),
-	     STOREI(BPF_W, FP, SLOT(word), 0),
+	EMIT(b, "counters[cpu].matched++", LABEL(COUNT),
+	     CALL(BPF_FUNC_get_smp_processor_id), STORE(BPF_DW, FP, SLOT(cpu), R0),
+	     STORE(BPF_W, FP, SLOT(word), R0),
 	     LOAD_MAP(R1, MAP_COUNTERS), MOV(R2, FP), ADDI(R2, SLOT(word)),
 	     CALL(BPF_FUNC_map_lookup_elem), JEQI(R0, 0, MISSING),
 	     MOVI(R1, 1), ATOMIC_ADD(R0, offsetof(struct program_counters, matched), R1),

@@ -27,16 +27,17 @@ struct program_filter {
 
 /* Maps by file descriptor. */
 struct program_maps {
-	int counters; /* per-CPU array, one struct program_counters */
+	int counters; /* array of a struct program_counters for each CPU */
 	int rings;    /* perf event array: events that wake the reader when a ring fills */
 	int bells;    /* perf event array, same rings: events that wake it at once */
 	int armed;    /* array of one uint32_t: not 0 while the reader sleeps without a time-out */
 	int marks;    /* hash of buffer addresses that a kprobe has reported; -1: not wanted */
 };
 
+/* A cache line each, as no CPU must wait for another. Per-CPU arrays are there from 4.6 on only. */
 struct program_counters {
 	uint64_t matched; /* TCP drops that passed the filter */
-	uint64_t unused;
+	uint64_t unused[7];
 };
 
 struct program {
@@ -44,6 +45,7 @@ struct program {
 	uint8_t                      index;     /* goes into event.probe */
 	uint8_t                      arguments; /* of the tracepoint; of sites: skb's register */
 	int32_t                      read;      /* BPF_FUNC_probe_read[_kernel, 5.5 on] */
+	bool                         clears;    /* helpers fill only what was written (to 4.5) */
 	bool                         has_consumed;
 	uint32_t                     consumed;  /* SKB_CONSUMED of the running kernel: no drop */
 	const struct offsets        *offsets;

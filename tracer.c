@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include <linux/bpf.h>
+#include <linux/version.h>
 
 #include <sys/syscall.h>
 
@@ -12,7 +13,6 @@
 #include "attach.h"
 #include "bpf_insns.h"
 #include "hooks.h"
-#include "memory.h"
 #include "options.h"
 #include "text.h"
 #include "tracer.h"
@@ -74,7 +74,7 @@ open_maps(struct tracer *t)
 	uint32_t cpus = t->rings.count;
 	struct fds fds;
 
-	m->counters = attach_map(BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct program_counters), 1);
+	m->counters = attach_map(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct program_counters), cpus);
 	m->armed = attach_map(BPF_MAP_TYPE_ARRAY, 4, 4, 1);
 	m->rings = attach_map(BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, cpus);
 	m->bells = attach_map(BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, cpus);
@@ -91,7 +91,8 @@ tracer_build(struct tracer *t, unsigned probe, uint8_t arguments)
 {
 	struct program p = {
 		.probe = probe_get(probe), .index = (uint8_t)probe, .arguments = arguments,
-		.read = t->read, .offsets = &t->offsets, .filter = &t->filter, .maps = t->maps,
+		.read = t->read, .clears = t->version < KERNEL_VERSION(4, 6, 0),
+		.offsets = &t->offsets, .filter = &t->filter, .maps = t->maps,
 	};
 
 	p.has_consumed = t->has_names && names_consumed(&t->names, &p.consumed);
@@ -223,14 +224,12 @@ tracer_stop(struct tracer *t)
 uint64_t
 tracer_matched(const struct tracer *t)
 {
-	struct program_counters *each = memory_resize(NULL, t->rings.count * sizeof(*each));
-	uint32_t key = 0;
+	struct program_counters one;
 	uint64_t sum = 0;
 
-	if (each && !attach_map_get(t->maps.counters, &key, each))
-		for (unsigned i = 0; i < t->rings.count; i++)
-			sum += each[i].matched;
-	memory_free(each);
+	for (uint32_t cpu = 0; cpu < t->rings.count; cpu++)
+		if (!attach_map_get(t->maps.counters, &cpu, &one))
+			sum += one.matched;
 	return sum;
 }
 

@@ -350,7 +350,7 @@ lookup(struct machine *m, struct value *result)
 	} else {
 		return fault(m, "look-up in map %llu", (unsigned long long)map);
 	}
-	if (index)
+	if (index != (map == RUN_COUNTERS ? m->run->cpu : 0))
 		result->base = NULL;
 	return true;
 }
@@ -405,7 +405,7 @@ output(struct machine *m, int64_t *result)
 	if (!map_argument(m, 2, &map) || !argument_number(m, 3, &flags)
 	    || !argument_number(m, 5, &size))
 		return false;
-	if ((map != RUN_RINGS && map != RUN_BELLS) || flags != BPF_F_CURRENT_CPU)
+	if ((map != RUN_RINGS && map != RUN_BELLS) || flags != run->cpu)
 		return fault(m, "output to map %llu, flags %llx", (unsigned long long)map,
 		             (unsigned long long)flags);
 	data = stack_at(m, &m->r[4], 0, size, true);
@@ -476,6 +476,7 @@ call(struct machine *m, int32_t helper)
 	case BPF_FUNC_get_current_comm:   ok = get_comm(m, &result); break;
 	case BPF_FUNC_get_ns_current_pid_tgid: ok = get_ns_pid(m, &result); break;
 	case BPF_FUNC_get_current_pid_tgid: ok = true; result = (int64_t)m->run->pid_tgid; break;
+	case BPF_FUNC_get_smp_processor_id: ok = true; result = m->run->cpu; break;
 	default: ok = fault(m, "helper %d", helper);
 	}
 	if (r0.kind == NUMBER)

@@ -44,7 +44,8 @@ struct bpf_run {
 	uint64_t    pidns_dev, pidns_ino;      /* the namespace in which ... */
 	uint32_t    pidns_tgid;                /* ... this is the thread group */
 
-	uint64_t    counters[2];
+	uint32_t    cpu;                       /* counters are those of this CPU */
+	uint64_t    counters[8];
 	uint32_t    armed;
 	uint64_t    mark[RUN_MARKS];
 	unsigned    marks;

@@ -58,6 +58,7 @@ build(unsigned probe, uint32_t version, uint8_t arguments, const struct program_
 		.read = version >= KERNEL_VERSION(5, 5, 0) ? BPF_FUNC_probe_read_kernel
 		                                           : BPF_FUNC_probe_read,
 		.has_consumed = version >= KERNEL_VERSION(6, 6, 0), .consumed = 1,
+		.clears = version < KERNEL_VERSION(4, 6, 0),
 		.offsets = &offsets, .filter = filter, .maps = maps,
 	};
 
@@ -188,7 +189,7 @@ allowed(const struct bpf_insn *i)
 	static const int32_t helpers[] = {
 		BPF_FUNC_map_lookup_elem, BPF_FUNC_map_update_elem, BPF_FUNC_map_delete_elem,
 		BPF_FUNC_probe_read, BPF_FUNC_perf_event_output, BPF_FUNC_get_current_comm,
-		BPF_FUNC_get_current_pid_tgid,
+		BPF_FUNC_get_current_pid_tgid, BPF_FUNC_get_smp_processor_id,
 		BPF_FUNC_probe_read_kernel,       /* 5.5 on */
 		BPF_FUNC_get_ns_current_pid_tgid, /* 5.7 on */
 	};
@@ -424,7 +425,7 @@ static void
 test_verifier(void)
 {
 	struct program_maps maps = {
-		.counters = attach_map(BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct program_counters), 1),
+		.counters = attach_map(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct program_counters), 64),
 		.rings = attach_map(BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, 1),
 		.bells = attach_map(BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, 1),
 		.armed = attach_map(BPF_MAP_TYPE_ARRAY, 4, 4, 1),

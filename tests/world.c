@@ -302,6 +302,7 @@ world_make(struct world *w, const struct kernel *k, const struct packet *packet)
 		.counters = RUN_COUNTERS, .rings = RUN_RINGS, .bells = RUN_BELLS,
 		.armed = RUN_ARMED, .marks = RUN_MARKED,
 	};
+	w->run.cpu = 5;
 	memset(w->skb, 0xcc, sizeof(w->skb));
 	world_put_skb(w, SKB_DEV, 0, 8);
 	world_put_skb(w, SKB_SK, 0, 8);
