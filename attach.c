@@ -164,31 +164,50 @@ attach_kprobe_pmu(void)
 }
 
 static int
-open_kprobe(int pmu, uint64_t function, uint64_t address, int cpu)
+open_event(struct perf_event_attr *attr, int pid, int cpu)
 {
-	struct perf_event_attr attr;
 	long fd;
 
-	memset(&attr, 0, sizeof(attr));
-	attr.type = (uint32_t)pmu;
-	attr.size = sizeof(attr);
-	attr.disabled = 1;
-	attr.config1 = function; /* kprobe_func, 4.17 on */
-	attr.config2 = address;  /* kprobe_addr when that is NULL, else an offset */
-	fd = syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	attr->size = PERF_ATTR_SIZE_VER5; /* 4.1 on */
+	attr->disabled = 1;
+	fd = syscall(SYS_perf_event_open, attr, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 	return fd < 0 ? -errno : (int)fd;
 }
 
 int
-attach_kprobe(int pmu, const char *function, int cpu)
+attach_kprobe(int pmu, const char *function, uint64_t address, int cpu)
 {
-	return open_kprobe(pmu, POINTER(function), 0, cpu);
+	struct perf_event_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.type = (uint32_t)pmu;
+	attr.config1 = POINTER(function); /* kprobe_func, 4.17 on */
+	attr.config2 = address;           /* kprobe_addr when that is NULL, else an offset */
+	return open_event(&attr, -1, cpu);
 }
 
 int
-attach_kprobe_at(int pmu, uint64_t address, int cpu)
+attach_event(int id, int cpu)
 {
-	return open_kprobe(pmu, 0, address, cpu);
+	struct perf_event_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.type = PERF_TYPE_TRACEPOINT;
+	attr.config = (unsigned)id;
+	attr.sample_period = 1;
+	return open_event(&attr, -1, cpu);
+}
+
+int
+attach_software(uint64_t kind)
+{
+	struct perf_event_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.type = PERF_TYPE_SOFTWARE;
+	attr.config = kind;
+	attr.sample_period = 1;
+	return open_event(&attr, 0, -1);
 }
 
 int

@@ -42,13 +42,18 @@ int attach_test_run(int program, uint32_t *result);
 
 int attach_raw_tracepoint(int program, const char *name);
 
-/* A kprobe that is off, at the entry of a function. pmu: from attach_kprobe_pmu(). */
-int attach_kprobe(int pmu, const char *function, int cpu);
-
-/* The same at an address. */
-int attach_kprobe_at(int pmu, uint64_t address, int cpu);
-
+/* The kprobe PMU (4.17 on). */
 int attach_kprobe_pmu(void);
+
+/* A kprobe that is off, at the entry of a function or, when that is NULL, at an address. */
+int attach_kprobe(int pmu, const char *function, uint64_t address, int cpu);
+
+/* An event of tracefs by its id, off. */
+int attach_event(int id, int cpu);
+
+/* Each event of that kind (PERF_COUNT_SW_...) in this process, off. */
+int attach_software(uint64_t kind);
+
 int attach_bind(int event, int program);
 int attach_enable(int event);
 

@@ -125,8 +125,11 @@ check_coverage(const struct tracer *t, int fd, bool all)
 static void
 tell_probes(const struct tracer *t)
 {
-	if (t->pmu < 0)
-		line(NOTE, "kprobes", "%s%s", text_error(-t->pmu), remedy(t, STEP_PMU, t->pmu));
+	if (t->kprobes)
+		line(NOTE, "kprobes", "%s%s", text_error(-t->kprobes),
+		     remedy(t, STEP_PMU, t->kprobes));
+	else if (t->pmu < 0)
+		line(OK, "kprobes", "kprobe_events of tracefs");
 	else
 		line(OK, "kprobes", "perf PMU %d", t->pmu);
 	for (unsigned i = 0; i < PROBES; i++)

@@ -56,7 +56,8 @@ ask_offsets(struct tracer *t)
 
 /*
  * Measured where it can be, as the table cannot know every configuration. Says
- * whether the kernel lets a program read its memory: not where it is locked down.
+ * whether the kernel lets a program read its memory: not where it is locked down,
+ * and not before 5.8.
  */
 static bool
 ask_netns(struct tracer *t)
@@ -78,10 +79,10 @@ ask_netns(struct tracer *t)
 
 /* The running kernel's own list from tracefs; else ours, if we have that very kernel's. */
 static void
-learn_reasons(struct tracer *t, bool reads_memory)
+learn_reasons(struct tracer *t)
 {
 	static char text[64 * 1024];
-	int dir = tracefs_open(reads_memory);
+	int dir = tracefs_open(t->reads_memory);
 	ssize_t n = dir;
 
 	if (dir >= 0) {
@@ -131,12 +132,14 @@ learn_kernel(struct tracer *t, const struct options *o)
 	t->read = t->version >= KERNEL_VERSION(5, 5, 0) ? BPF_FUNC_probe_read_kernel
 	                                                : BPF_FUNC_probe_read;
 	t->maps = (struct program_maps){ -1, -1, -1, -1, -1 };
+	t->events.tracefs = t->events.file = -1;
 	offsets_table(&t->offsets, t->version);
 	if (!o->dump) {
 		raise_limit(RLIMIT_NOFILE);
 		raise_limit(RLIMIT_MEMLOCK);
 		ask_offsets(t);
-		learn_reasons(t, ask_netns(t));
+		t->reads_memory = ask_netns(t) || t->version < KERNEL_VERSION(5, 8, 0);
+		learn_reasons(t);
 	}
 	t->usage = o->offsets
 	           && offsets_override(&t->offsets, o->offsets, t->error, sizeof(t->error));

@@ -4,8 +4,8 @@
 
 #include "inlined.h"
 #include "kallsyms.h"
-#include "kcore.h"
 #include "memory.h"
+#include "peek.h"
 #include "sites.h"
 
 enum { TEXT_MAX = 512 * 1024 }; /* tcp_input.c is about 40 KiB */
@@ -37,7 +37,8 @@ find_text(const struct kallsyms *symbols, uint64_t *start, uint64_t *end)
 }
 
 int
-sites_find(struct inlined *found, const struct kallsyms *symbols, const char *target)
+sites_find(struct inlined *found, const struct kallsyms *symbols, const char *target,
+           int32_t helper)
 {
 	uint64_t start, end, to, next;
 	uint8_t *text;
@@ -48,7 +49,7 @@ sites_find(struct inlined *found, const struct kallsyms *symbols, const char *ta
 	text = memory_resize(NULL, end - start);
 	if (!text)
 		return -ENOMEM;
-	error = kcore_read(start, text, end - start);
+	error = peek(helper, start, text, end - start);
 	if (!error)
 		inlined_scan(found, text, end - start, start, to);
 	inlined_finish(found);

@@ -3,13 +3,16 @@
 #ifndef SITES_H
 #define SITES_H
 
+#include <stdint.h>
+
 struct inlined;
 struct kallsyms;
 
 /*
- * target: the function that such a site calls. 0; -ENOENT when the symbols that
- * are needed or the sites are not there; what kcore_read() says; -ENOMEM.
+ * target: the function that such a site calls. helper: the one that reads memory.
+ * 0; -ENOENT when the symbols that are needed or the sites are not there; what
+ * peek() says; -ENOMEM.
  */
-int sites_find(struct inlined *, const struct kallsyms *, const char *target);
+int sites_find(struct inlined *, const struct kallsyms *, const char *target, int32_t helper);
 
 #endif

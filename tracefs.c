@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include <linux/mount.h>
+#include <linux/sched.h>
 
+#include <sys/mount.h>
 #include <sys/syscall.h>
 
 #include <errno.h>
@@ -50,13 +52,32 @@ open_detached(void)
 	return fd < 0 ? -err : fd;
 }
 
+/*
+ * Before fsopen(2): a mount that only we see, for a moment, in a mount namespace
+ * of our own which follows what happens in the one we came from.
+ */
+static int
+open_unshared(void)
+{
+	static const char place[] = "/proc";
+	int fd;
+
+	if (syscall(SYS_unshare, CLONE_NEWNS) < 0
+	    || syscall(SYS_mount, "", "/", "", MS_REC | MS_SLAVE, NULL) < 0
+	    || syscall(SYS_mount, "tracefs", place, "tracefs", 0, NULL) < 0)
+		return -errno;
+	fd = open_root(place, O_PATH);
+	syscall(SYS_umount2, place, MNT_DETACH);
+	return fd;
+}
+
 int
 tracefs_open(bool detached)
 {
 	bool denied = false;
 	int fd;
 
-	/* O_PATH alone, so that debugfs does not mount it on the way */
+	/* O_PATH alone, so that debugfs does not mount it on the way but as the last resort */
 	fd = open_root("/sys/kernel/tracing", O_PATH);
 	denied |= fd == -EACCES;
 	if (fd < 0)
@@ -64,9 +85,11 @@ tracefs_open(bool detached)
 	denied |= fd == -EACCES;
 	if (fd < 0 && detached)
 		fd = open_detached();
-	if (fd != -ENOSYS)
-		return fd < 0 && denied ? -EACCES : fd;
-	fd = open_root(debug_path, O_RDONLY | O_DIRECTORY);
+	if (fd == -ENOSYS) {
+		fd = open_root(debug_path, O_RDONLY | O_DIRECTORY);
+		if (fd < 0 && detached)
+			fd = open_unshared();
+	}
 	return fd < 0 && denied ? -EACCES : fd;
 }
 
