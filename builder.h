@@ -41,6 +41,12 @@ enum {
 	CLOSE        = 7,
 	LISTEN       = 10,
 	NEW_SYN_RECV = 12,
+
+	/* byte 13 of the TCP header */
+	FIN          = 0x01,
+	SYN          = 0x02,
+	RST          = 0x04,
+	ACK          = 0x10,
 };
 
 /* What the program keeps on its stack, at most 512 bytes. */

@@ -125,13 +125,13 @@ check_coverage(const struct tracer *t, int fd, bool all)
 static void
 tell_probes(const struct tracer *t)
 {
-	if (t->kprobes)
-		line(NOTE, "kprobes", "%s%s", text_error(-t->kprobes),
-		     remedy(t, STEP_PMU, t->kprobes));
-	else if (t->pmu < 0)
+	if (t->kprobes.error)
+		line(NOTE, "kprobes", "%s%s", text_error(-t->kprobes.error),
+		     remedy(t, STEP_PMU, t->kprobes.error));
+	else if (t->kprobes.pmu < 0)
 		line(OK, "kprobes", "kprobe_events of tracefs");
 	else
-		line(OK, "kprobes", "perf PMU %d", t->pmu);
+		line(OK, "kprobes", "perf PMU %d", t->kprobes.pmu);
 	for (unsigned i = 0; i < PROBES; i++)
 		tell_one_probe(t, i);
 	check_coverage(t, to, true);
@@ -175,6 +175,9 @@ tell_offsets(const struct tracer *t)
 	if (o->asked)
 		line(OK, "offsets", "the kernel tells %u of %u, %u differ from the table", told,
 		     OFFSETS, differ);
+	else if (o->measured)
+		line(OK, "offsets", "measured with a packet of our own: %u of %u, %u differ from "
+		     "the table", told, OFFSETS, differ);
 	else
 		line(NOTE, "offsets", "the kernel was not asked: %s: %s%s", advice_step(t->unasked),
 		     text_error(-t->unasked_error), remedy(t, t->unasked, t->unasked_error));

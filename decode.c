@@ -130,25 +130,45 @@ is_mark(uint64_t address)
 }
 
 static void
-decode_stack(const struct sample *s, struct drop *out)
+add_frame(struct drop *out, uint64_t address)
+{
+	if (!is_mark(address) && out->frames < DROP_FRAMES)
+		out->stack[out->frames++] = (struct frame){ .address = address };
+}
+
+/*
+ * A kernel that unwinds by frame pointers does not see the caller of a function
+ * which has not yet set up its frame: location stands for it, and the function's
+ * own address, which comes first, is the probe's.
+ */
+static void
+decode_stack(const struct sample *s, bool at_entry, struct drop *out)
 {
 	uint32_t frames = s->stack ? s->frames : 0;
+	uint32_t first = decode_trim(s->stack, frames, out->location.address);
 
-	for (uint32_t i = decode_trim(s->stack, frames, out->location.address);
-	     i < frames && out->frames < DROP_FRAMES; i++)
-		if (!is_mark(s->stack[i]))
-			out->stack[out->frames++] = (struct frame){ .address = s->stack[i] };
+	if (first == frames && frames && at_entry && out->location.address) {
+		for (first = 0; first < frames && is_mark(s->stack[first]); first++)
+			;
+		first++;
+		add_frame(out, out->location.address);
+	} else if (first == frames) {
+		first = 0;
+	}
+	for (uint32_t i = first; i < frames; i++)
+		add_frame(out, s->stack[i]);
 }
 
 uint32_t
 decode_trim(const uint64_t *stack, uint32_t frames, uint64_t location)
 {
+	uint32_t i = 0;
+
 	if (!location || is_mark(location))
-		return 0;
-	for (uint32_t i = 0; i < frames; i++)
-		if (stack[i] == location)
-			return i;
-	return 0;
+		return frames;
+	while (i < frames && stack[i] != location)
+		i++;
+	return i;
 }
 
 int
@@ -179,6 +199,6 @@ decode_drop(const struct sample *s, struct drop *out)
 	out->netns = e.known & EVENT_HAS_NETNS ? e.netns : 0;
 	out->ifindex = e.ifindex;
 	out->location.address = e.location;
-	decode_stack(s, out);
+	decode_stack(s, e.at_entry, out);
 	return 0;
 }

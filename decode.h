@@ -33,7 +33,7 @@ int decode_probe(const struct sample *s);
 /*
  * The index of the first of the frames to show: the one that equals location,
  * the return address into the function that dropped the packet. The frames
- * before it are the probe's own. 0 when location is not among them.
+ * before it are the probe's own. frames when location is not among them.
  */
 uint32_t decode_trim(const uint64_t *stack, uint32_t frames, uint64_t location);
 

@@ -37,7 +37,7 @@ struct event {
 	uint8_t  state;         /* enum of <net/tcp_states.h>: 1 ESTABLISHED ... */
 	uint8_t  probe;         /* which program sent it: an index chosen by its builder */
 	uint8_t  known;         /* EVENT_HAS_... */
-	uint8_t  unused;
+	uint8_t  at_entry;      /* 1: the probe is the entry of a function; location called it */
 	uint32_t rcv_nxt;
 	uint32_t rcv_wnd;
 	uint32_t snd_una;

@@ -82,9 +82,8 @@ note_raw_socket(struct builder *b)
 {
 	if (builder_knows(b, SOCK_TYPE))
 		EMIT(b, NULL, READ(SLOT(word), 2, R9, FIELD + SOCK_TYPE, OTHER),
-		     LOAD(BPF_H, R1, FP, SLOT(word)), JNEI(R1, RAW, OTHER),
-		     STOREI(BPF_DW, FP, SLOT(raw), 1));
-	EMIT(b, NULL, GOTO(OTHER));
+		     LOAD(BPF_H, R1, FP, SLOT(word)), JNEI(R1, RAW, OTHER));
+	EMIT(b, NULL, STOREI(BPF_DW, FP, SLOT(raw), 1), GOTO(OTHER));
 }
 
 /*
@@ -194,7 +193,8 @@ socket_from_registers(struct builder *b)
 
 /*
  * skb->sk: the sender, or the owner of the queue the packet waits in. Where the
- * type of a socket cannot be read, one of the packet's ports must be its own.
+ * type of a socket cannot be read, one of the packet's ports must be its own;
+ * with its protocol for a number instead it is a raw one.
  */
 static void
 socket_from_buffer(struct builder *b)
@@ -208,7 +208,7 @@ socket_from_buffer(struct builder *b)
 		     LOAD(BPF_H, R1, SOCK, SOCK_NUM),
 		     LOAD(BPF_H, R2, FP, SLOT(event.tcp)), BE(R2, 16), JEQ(R1, R2, HAVE_SOCKET),
 		     LOAD(BPF_H, R2, FP, SLOT(event.tcp) + 2), BE(R2, 16),
-		     JEQ(R1, R2, HAVE_SOCKET));
+		     JEQ(R1, R2, HAVE_SOCKET), JEQI(R1, PROTO_TCP, OTHER));
 }
 
 /*

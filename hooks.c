@@ -9,7 +9,6 @@
 #include "hooks.h"
 #include "options.h"
 #include "sites.h"
-#include "tracefs.h"
 #include "tracer.h"
 
 static int
@@ -110,30 +109,23 @@ open_tracepoint(struct tracer *t, unsigned i)
 static int
 make_kprobe(struct tracer *t, const char *function, uint64_t address)
 {
-	int cpu = (int)t->rings.first, id;
-
-	if (t->pmu >= 0)
-		return attach_kprobe(t->pmu, function, address, cpu);
-	id = kprobe_events_add(&t->events, function, address);
-	return id < 0 ? id : attach_event(id, cpu);
+	return kprobes_make(&t->kprobes, function, address, (int)t->rings.first);
 }
 
 static void
 open_kprobe(struct tracer *t, unsigned i)
 {
-	int event = t->kprobes;
+	int event = make_kprobe(t, probe_get(i)->symbol, 0);
 
-	if (!event)
-		event = make_kprobe(t, probe_get(i)->symbol, 0);
-	note(t, i, t->kprobes ? STEP_PMU : STEP_KPROBE, add_hook(t, i, event, 0));
+	note(t, i, t->kprobes.error ? STEP_PMU : STEP_KPROBE, add_hook(t, i, event, 0));
 }
 
 /* A site whose kprobe is refused is one that is not probed; --check tells how many. */
 static void
 open_sites(struct tracer *t, unsigned i)
 {
-	const struct kallsyms *symbols = t->kprobes ? NULL : tracer_symbols(t);
-	int error = t->kprobes ? t->kprobes : t->symbols_error;
+	const struct kallsyms *symbols = t->kprobes.error ? NULL : tracer_symbols(t);
+	int error = t->kprobes.error ? t->kprobes.error : t->symbols_error;
 	unsigned before = t->hooks;
 
 	if (symbols)
@@ -146,7 +138,7 @@ open_sites(struct tracer *t, unsigned i)
 	}
 	if (!error && t->hooks == before)
 		error = -EINVAL;
-	note(t, i, t->kprobes ? STEP_PMU : STEP_SITES, error);
+	note(t, i, t->kprobes.error ? STEP_PMU : STEP_SITES, error);
 }
 
 /* The program of a hook: that of an earlier one which would be the same, or a new one. */
@@ -211,20 +203,6 @@ open_kind(struct tracer *t, enum probe_kind kind, void (*open)(struct tracer *, 
 	return shared;
 }
 
-/* The PMU; else the file of tracefs. */
-static void
-find_kprobes(struct tracer *t)
-{
-	int tracefs;
-
-	t->pmu = t->kprobes = attach_kprobe_pmu();
-	if (t->pmu >= 0) {
-		t->kprobes = 0;
-	} else if ((tracefs = tracefs_open(t->reads_memory)) >= 0) {
-		t->kprobes = kprobe_events_open(&t->events, tracefs);
-	}
-}
-
 /*
  * The kprobes are made first, as a function that is not there costs no program;
  * then the tracepoint, then the kprobes' programs: each side marks or looks for
@@ -235,7 +213,6 @@ hooks_open(struct tracer *t)
 {
 	int marks = t->maps.marks;
 
-	find_kprobes(t);
 	if (!open_kind(t, PROBE_KPROBE, open_kprobe))
 		t->maps.marks = -1;
 	open_kind(t, PROBE_SITES, open_sites);
@@ -289,5 +266,5 @@ hooks_close(struct tracer *t)
 {
 	for (unsigned i = 0; i < PROBES; i++)
 		close_hooks(t, i);
-	kprobe_events_close(&t->events);
+	kprobes_close(&t->kprobes);
 }

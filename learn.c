@@ -10,6 +10,7 @@
 
 #include "attach.h"
 #include "kernel.h"
+#include "kprobes.h"
 #include "learn.h"
 #include "options.h"
 #include "text.h"
@@ -132,7 +133,7 @@ learn_kernel(struct tracer *t, const struct options *o)
 	t->read = t->version >= KERNEL_VERSION(5, 5, 0) ? BPF_FUNC_probe_read_kernel
 	                                                : BPF_FUNC_probe_read;
 	t->maps = (struct program_maps){ -1, -1, -1, -1, -1 };
-	t->events.tracefs = t->events.file = -1;
+	kprobes_init(&t->kprobes);
 	offsets_table(&t->offsets, t->version);
 	if (!o->dump) {
 		raise_limit(RLIMIT_NOFILE);

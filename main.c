@@ -294,7 +294,7 @@ tell_end(const struct run *run, uint64_t seen)
 static void
 warn(void)
 {
-	if (!tracer.offsets.asked && !tracer.options->offsets)
+	if (!tracer.offsets.asked && !tracer.offsets.measured && !tracer.options->offsets)
 		say("this kernel does not tell its offsets, the table's may be wrong: see --check");
 	for (unsigned i = 0; i < PROBES; i++) {
 		const struct tracer_probe *p = &tracer.probe[i];

@@ -19,7 +19,7 @@
 struct row {
 	uint16_t first, last; /* major << 8 | minor */
 	/* struct sk_buff, include/linux/skbuff.h, as distributions configure it */
-	uint16_t dev, len, pkt_type, iif, protocol;
+	uint16_t dev, len, iif, protocol;
 	/* struct tcp_sock, include/linux/tcp.h, in the order of enum offset */
 	uint16_t tcp[TCP_TOTAL_RETRANS - TCP_RCV_NXT + 1];
 	/* struct sock, struct net, struct net_device */
@@ -31,24 +31,24 @@ struct row {
 #define NO_TCP { NO, NO, NO, NO, NO, NO }
 
 static const struct row rows[] = {
-	{ LINE(4, 4),  LINE(4, 4),  32, 128, NO, 160, 192, NO_TCP, NO, 144, NO },
-	{ LINE(4, 9),  LINE(4, 9),  32, 128, NO, 160, 192, NO_TCP, NO, 152, NO },
-	{ LINE(4, 14), LINE(4, 14), 32, 128, NO, 160, 192, NO_TCP, NO, 136, NO },
-	{ LINE(4, 19), LINE(4, 19), 16, 128, NO, 160, 192, NO_TCP, NO, 128, NO },
-	{ LINE(5, 4),  LINE(5, 4),  16, 112, NO, 144, 176, NO_TCP, NO, 128, NO },
-	{ LINE(5, 10), LINE(5, 10), 16, 112, 128, 144, 176,
+	{ LINE(4, 4),  LINE(4, 4),  32, 128, 160, 192, NO_TCP, NO, 144, NO },
+	{ LINE(4, 9),  LINE(4, 9),  32, 128, 160, 192, NO_TCP, NO, 152, NO },
+	{ LINE(4, 14), LINE(4, 14), 32, 128, 160, 192, NO_TCP, NO, 136, NO },
+	{ LINE(4, 19), LINE(4, 19), 16, 128, 160, 192, NO_TCP, NO, 128, NO },
+	{ LINE(5, 4),  LINE(5, 4),  16, 112, 144, 176, NO_TCP, NO, 128, NO },
+	{ LINE(5, 10), LINE(5, 10), 16, 112, 144, 176,
 	  { 1424, 1808, 1468, 1436, 1632, 2104 }, 538, 144, 256 },
-	{ LINE(5, 15), LINE(5, 15), 16, 112, NO, 144, 176, NO_TCP, NO, 128, NO },
-	{ LINE(6, 1),  LINE(6, 1),  16, 112, 128, 144, 180,
+	{ LINE(5, 15), LINE(5, 15), 16, 112, 144, 176, NO_TCP, NO, 128, NO },
+	{ LINE(6, 1),  LINE(6, 1),  16, 112, 144, 180,
 	  { 1464, 1848, 1508, 1476, 1672, 2144 }, 514, 144, 216 },
-	{ LINE(6, 6),  LINE(6, 6),  16, 112, NO, 148, 180, NO_TCP, NO, 136, NO },
-	{ LINE(6, 12), LINE(6, 12), 16, 112, 128, 148, 180,
+	{ LINE(6, 6),  LINE(6, 6),  16, 112, 148, 180, NO_TCP, NO, 136, NO },
+	{ LINE(6, 12), LINE(6, 12), 16, 112, 148, 180,
 	  { 1712, 1752, 1720, 1716, 1728, 2216 }, 572, 136, 224 },
-	{ LINE(6, 16), LINE(6, 17), 16, 112, 128, 148, 180,
+	{ LINE(6, 16), LINE(6, 17), 16, 112, 148, 180,
 	  { 1712, 1752, 1720, 1716, 1728, 2216 }, 572, 168, 224 },
-	{ LINE(6, 18), LINE(6, 18), 16, 112, 128, 148, 180,
+	{ LINE(6, 18), LINE(6, 18), 16, 112, 148, 180,
 	  { 1656, 1712, 1664, 1660, 1672, 2192 }, 534, 176, 224 },
-	{ LINE(7, 2),  LINE(7, 3),  16, 112, 128, 148, 180,
+	{ LINE(7, 2),  LINE(7, 3),  16, 112, 148, 180,
 	  { 1768, 1816, 1776, 1772, 1784, 2304 }, 542, 280, 224 },
 };
 
@@ -74,7 +74,8 @@ align8(unsigned n)
 
 /*
  * In every configuration the three headers follow protocol, tail and end come
- * after them, and head is the next 8-aligned place; users is data + 12.
+ * after them, and head is the next 8-aligned place; users is data + 12, and
+ * pkt_type len + 16.
  * struct sock_common, include/net/sock.h, is the same from 4.4 to 7.3 where
  * IPv6 and network namespaces are on.
  */
@@ -84,7 +85,7 @@ spread(uint16_t at[OFFSETS], const struct row *row)
 	static const uint8_t common[] = { 0, 4, 12, 14, 16, 18, 48, 56, 72 };
 	uint16_t protocol = row->protocol, head = align8(protocol + 16u);
 	const uint16_t skb[] = {
-		row->dev, 24, row->len, row->pkt_type, row->iif, protocol, (uint16_t)(protocol + 2),
+		row->dev, 24, row->len, (uint16_t)(row->len + 16), row->iif, protocol, (uint16_t)(protocol + 2),
 		(uint16_t)(protocol + 4), (uint16_t)(protocol + 8), head, (uint16_t)(head + 8),
 		(uint16_t)(head + 20), row->ifindex,
 	};
@@ -237,8 +238,8 @@ offsets_question(struct bpf_asm *a, bool sockets)
 	bpf_asm_link(a);
 }
 
-static void
-told(struct offsets *o, unsigned id, int at)
+void
+offsets_told(struct offsets *o, enum offset id, int at)
 {
 	set(o, id, (uint16_t)at, OFFSET_KERNEL);
 }
@@ -256,7 +257,7 @@ take_answer(struct offsets *o, const struct question *q, const struct bpf_insn *
 		if (q->answer[count].id == SKB_END)
 			*end = i->off;
 		else
-			told(o, q->answer[count].id, i->off);
+			offsets_told(o, q->answer[count].id, i->off);
 		count++;
 	}
 	return count;
@@ -273,19 +274,19 @@ follow(struct offsets *o, int end)
 	unsigned protocol = o->at[SKB_PROTOCOL];
 
 	if (o->source[SKB_PROTOCOL] == OFFSET_KERNEL) {
-		told(o, SKB_TRANSPORT, (int)protocol + 2);
-		told(o, SKB_NETWORK, (int)protocol + 4);
+		offsets_told(o, SKB_TRANSPORT, (int)protocol + 2);
+		offsets_told(o, SKB_NETWORK, (int)protocol + 4);
 	}
 	if (o->source[SKB_DATA] == OFFSET_KERNEL) {
-		told(o, SKB_HEAD, o->at[SKB_DATA] - 8);
-		told(o, SKB_USERS, o->at[SKB_DATA] + 12);
+		offsets_told(o, SKB_HEAD, o->at[SKB_DATA] - 8);
+		offsets_told(o, SKB_USERS, o->at[SKB_DATA] + 12);
 	}
 	if (end >= 0)
-		told(o, SKB_TAIL, end - 4);
+		offsets_told(o, SKB_TAIL, end - 4);
 	else if (align8(protocol + 16) == o->at[SKB_HEAD])
-		told(o, SKB_TAIL, (int)protocol + 8);
+		offsets_told(o, SKB_TAIL, (int)protocol + 8);
 	else if (align8(align8(protocol + 8) + 16u) == o->at[SKB_HEAD])
-		told(o, SKB_TAIL, align8(protocol + 8) + 8);
+		offsets_told(o, SKB_TAIL, align8(protocol + 8) + 8);
 }
 
 /*
@@ -369,8 +370,8 @@ offsets_netns_answer(struct offsets *o, uint32_t at)
 {
 	if (at == 0 || at >= NET_SEARCHED)
 		return;
-	told(o, NET_INUM, (int)at);
-	told(o, SOCK_NET, o->at[SOCK_NET]);
+	offsets_told(o, NET_INUM, (int)at);
+	offsets_told(o, SOCK_NET, o->at[SOCK_NET]);
 }
 
 static enum offset

@@ -69,6 +69,7 @@ struct offsets {
 	uint32_t row;                /* the version of the row that was taken */
 	bool     exact;              /* the row is of that very kernel line */
 	bool     asked;              /* the kernel has answered */
+	bool     measured;           /* a packet of our own has told */
 	uint16_t at[OFFSETS];        /* bytes from the start of the structure */
 	uint16_t table[OFFSETS];     /* what the table said, to be compared */
 	uint8_t  source[OFFSETS];    /* enum offset_source */
@@ -103,6 +104,9 @@ int offsets_answer(struct offsets *, const struct bpf_insn *, unsigned count);
  */
 void offsets_netns_question(struct bpf_asm *, const struct offsets *, uint32_t inode);
 void offsets_netns_answer(struct offsets *, uint32_t at);
+
+/* Sets what the kernel has told in another way; OFFSET_NONE: that it is not known. */
+void offsets_told(struct offsets *, enum offset, int at);
 
 /* Applies "name=number,...". 0, or -EINVAL with what was wrong in err. */
 int offsets_override(struct offsets *, const char *list, char *err, size_t size);

@@ -96,6 +96,27 @@ count_match(struct builder *b)
 	     LABEL(MISSING));
 }
 
+/*
+ * To 4.6 tcp_rcv_state_process() frees with kfree_skb() the SYN that its listener
+ * has taken, or refused without a word: that is not told apart, and is no drop.
+ */
+static void
+skip_taken(struct builder *b)
+{
+	enum { NOT_TAKEN = LOCAL };
+
+	if (!b->p->has_taker)
+		return;
+	builder_scope(b);
+	EMIT(b, "if (a listener has taken the SYN) return",
+	     LOAD(BPF_B, R1, FP, SLOT(event.state)), JNEI(R1, LISTEN, NOT_TAKEN),
+	     LOAD(BPF_B, R1, FP, SLOT(event.tcp) + 13), ANDI(R1, FIN | SYN | RST | ACK),
+	     JNEI(R1, SYN, NOT_TAKEN),
+	     LOAD(BPF_DW, R1, FP, SLOT(event.location)));
+	EMIT_VALUES(b, LOAD64(R2, b->p->taker), LOAD64(R3, b->p->taker_end));
+	EMIT(b, NULL, JGT(R2, R1, NOT_TAKEN), JGT(R3, R1, DONE), LABEL(NOT_TAKEN));
+}
+
 /* struct tcp_sock begins with struct sock; a listener's numbers mean nothing. */
 static void
 read_numbers(struct builder *b)
@@ -172,6 +193,13 @@ read_place(struct builder *b)
 		EMIT(b, NULL, STORE(BPF_W, FP, SLOT(event.reason), R1),
 		     SET_KNOWN(EVENT_HAS_REASON));
 	}
+}
+
+static void
+read_location(struct builder *b)
+{
+	const struct probe *probe = b->p->probe;
+
 	bpf_asm_title(b->a, "location");
 	if (probe->location) {
 		builder_argument(b, R3, probe->location);
@@ -181,8 +209,14 @@ read_place(struct builder *b)
 		            STORE(BPF_DW, FP, SLOT(event.location), R3));
 	} else {
 		EMIT_VALUES(b, LOAD(BPF_DW, R3, R6, arch.stack_pointer));
-		EMIT(b, NULL, READ(SLOT(event.location), 8, R3, 0, -1));
+		EMIT(b, NULL, READ(SLOT(event.location), 8, R3, 0, -1),
+		     STOREI(BPF_B, FP, SLOT(event.at_entry), 1));
 	}
+}
+
+static void
+read_comm(struct builder *b)
+{
 	EMIT(b, "comm", MOV(R1, FP), ADDI(R1, SLOT(event.comm)), MOVI(R2, EVENT_COMM),
 	     CALL(BPF_FUNC_get_current_comm));
 }
@@ -251,13 +285,16 @@ program_build(struct bpf_asm *a, const struct program *p)
 	filter_pid(&b);
 	filter_ports(&b);
 	skip_reported(&b);
+	read_location(&b);
 	find_socket(&b);
+	skip_taken(&b);
 	read_numbers(&b);
 	read_netns(&b);
 	count_match(&b);
 	mark_reported(&b);
 	read_interface(&b);
 	read_place(&b);
+	read_comm(&b);
 	send_event(&b);
 	EMIT(&b, NULL, GOTO(DONE), LABEL(COPY));
 	mark_reported(&b);

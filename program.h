@@ -48,6 +48,8 @@ struct program {
 	bool                         clears;    /* helpers fill only what was written (to 4.5) */
 	bool                         has_consumed;
 	uint32_t                     consumed;  /* SKB_CONSUMED of the running kernel: no drop */
+	bool                         has_taker; /* code from taker to taker_end frees SYNs it took */
+	uint64_t                     taker, taker_end;
 	const struct offsets        *offsets;
 	const struct program_filter *filter;
 	struct program_maps          maps;

@@ -13,6 +13,8 @@
 #include "attach.h"
 #include "bpf_insns.h"
 #include "hooks.h"
+#include "kprobes.h"
+#include "measure.h"
 #include "options.h"
 #include "text.h"
 #include "tracer.h"
@@ -93,6 +95,7 @@ tracer_build(struct tracer *t, unsigned probe, uint8_t arguments)
 		.probe = probe_get(probe), .index = (uint8_t)probe, .arguments = arguments,
 		.read = t->read, .clears = t->version < KERNEL_VERSION(4, 6, 0),
 		.offsets = &t->offsets, .filter = &t->filter, .maps = t->maps,
+		.has_taker = t->has_taker, .taker = t->taker, .taker_end = t->taker_end,
 	};
 
 	p.has_consumed = t->has_names && names_consumed(&t->names, &p.consumed);
@@ -145,6 +148,23 @@ fail_probes(struct tracer *t)
 	return -1;
 }
 
+/*
+ * The function that frees SYNs as dropped which were not (to 4.6, where stable
+ * kernels have no fix). Where symbols are hidden: from anywhere in the kernel.
+ */
+static void
+find_taker(struct tracer *t)
+{
+	const struct kallsyms *symbols;
+
+	t->has_taker = t->version < KERNEL_VERSION(4, 7, 0);
+	symbols = t->has_taker ? tracer_symbols(t) : NULL;
+	t->taker = 0;
+	t->taker_end = UINT64_MAX;
+	if (symbols)
+		kallsyms_function(symbols, "tcp_rcv_state_process", &t->taker, &t->taker_end);
+}
+
 int
 tracer_open(struct tracer *t)
 {
@@ -164,6 +184,10 @@ tracer_open(struct tracer *t)
 	error = open_maps(t);
 	if (error)
 		return fail(t, STEP_MAP, error);
+	kprobes_open(&t->kprobes, t->reads_memory);
+	if (!t->offsets.asked && !o->offsets)
+		measure(t);
+	find_taker(t);
 	return hooks_open(t) ? fail_probes(t) : 0;
 }
 

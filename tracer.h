@@ -11,7 +11,7 @@
 #include "bpf_asm.h"
 #include "inlined.h"
 #include "kallsyms.h"
-#include "kprobe_events.h"
+#include "kprobes.h"
 #include "names.h"
 #include "offsets.h"
 #include "probe.h"
@@ -48,15 +48,16 @@ struct tracer {
 	const struct options *options;
 	uint32_t              version;       /* LINUX_VERSION_CODE */
 	int32_t               read;          /* the helper that reads memory */
-	int                   pmu;           /* kprobe PMU, or -errno: through tracefs then */
-	int                   kprobes;       /* 0, or -errno: there is no way to them */
 	unsigned              set;           /* probes to try, a bit each */
 	unsigned              hooks;         /* how many of hook[] are in use */
 	struct program_maps   maps;
+	struct kprobes        kprobes;
 	enum step             unasked;       /* where asking the kernel for offsets failed */
 	int                   unasked_error;
 	int                   symbols_error; /* -errno of reading them */
 	bool                  symbols_read;
+	bool                  has_taker;     /* see struct program */
+	uint64_t              taker, taker_end;
 	bool                  reads_memory;  /* the kernel lets programs do so, for all we know */
 	bool                  has_names;
 	bool                  usage;         /* error is about the command line */
@@ -69,7 +70,6 @@ struct tracer {
 	struct kallsyms       symbols;
 	struct inlined        inlined;       /* sites of tcp_drop() in the kernel's text */
 	struct tracer_hook    hook[INLINED_MAX + PROBES];
-	struct kprobe_events  events;        /* when there is no PMU */
 	struct names          names;
 	char                  error[1024];   /* what failed, and what to do about it */
 	struct bpf_asm        text;          /* the program built last */

@@ -357,18 +357,18 @@ static const struct {
 	uint64_t    want[6];
 } trims[] = {
 	{ "no frames",              F1, { 0 }, 0, { 0 } },
-	{ "only a mark",            F1, { K }, 0, { 0 } },
+	{ "only a mark",            F1, { K }, 1, { 0 } },
 	{ "own frames before",      F3, { F1, F2, F3, F1 }, 2, { F3, F1 } },
 	{ "mark in front",          F2, { K, F1, F2, F3 }, 2, { F2, F3 } },
 	{ "marks anywhere",         F1, { K, F1, U, F2, K }, 1, { F1, F2 } },
 	{ "location first",         F1, { F1, F2 }, 0, { F1, F2 } },
 	{ "location last",          F3, { F1, F2, F3 }, 2, { F3 } },
 	{ "location twice",         F2, { F1, F2, F3, F2 }, 1, { F2, F3, F2 } },
-	{ "location not there",     F3, { K, F1, F2 }, 0, { F1, F2 } },
-	{ "no location",            0,  { K, F1, F2 }, 0, { F1, F2 } },
-	{ "location is a mark",     U,  { F1, U, F2 }, 0, { F1, F2 } },
+	{ "location not there",     F3, { K, F1, F2 }, 3, { F1, F2 } },
+	{ "no location",            0,  { K, F1, F2 }, 3, { F1, F2 } },
+	{ "location is a mark",     U,  { F1, U, F2 }, 3, { F1, F2 } },
 	{ "last address, no mark",  F1, { 0xfffffffffffff000, F1 }, 1, { F1 } },
-	{ "lowest mark",            0,  { 0xfffffffffffff001, F1 }, 0, { F1 } },
+	{ "lowest mark",            0,  { 0xfffffffffffff001, F1 }, 2, { F1 } },
 };
 
 static void
@@ -390,6 +390,41 @@ test_trims(void)
 		while (n < d.frames && n < 6 && d.stack[n].address == trims[i].want[n])
 			n++;
 		CHECK(n == d.frames && !trims[i].want[n], "stack: %s", trims[i].name);
+	}
+}
+
+/* What the program says was at the entry of a function: its own frame is the first address. */
+static void
+test_entries(void)
+{
+	static const struct {
+		const char *name;
+		uint64_t    location;
+		uint64_t    stack[6];
+		uint64_t    want[6];
+	} entries[] = {
+		{ "the caller is there",    F2, { K, F1, F2, F3 }, { F2, F3 } },
+		{ "the caller is missing",  F2, { K, F1, F3 }, { F2, F3 } },
+		{ "no mark in front",       F2, { F1, F3 }, { F2, F3 } },
+		{ "only the function",      F2, { K, F1 }, { F2 } },
+		{ "no frames",              F2, { 0 }, { 0 } },
+		{ "no location",            0,  { K, F1, F3 }, { F1, F3 } },
+	};
+	static struct drop d;
+	struct event e = make_event(4, 50, 20, 5);
+
+	e.at_entry = 1;
+	for (size_t i = 0; i < COUNT(entries); i++) {
+		struct sample s = { .data = &e, .size = sizeof(e), .stack = entries[i].stack };
+		uint32_t n = 0;
+
+		e.location = entries[i].location;
+		while (s.frames < 6 && entries[i].stack[s.frames])
+			s.frames++;
+		decode_drop(&s, &d);
+		while (n < d.frames && n < 6 && d.stack[n].address == entries[i].want[n])
+			n++;
+		CHECK(n == d.frames && !entries[i].want[n], "entry: %s", entries[i].name);
 	}
 }
 
@@ -465,6 +500,7 @@ main(void)
 	test_truncated();
 	test_contradictions();
 	test_trims();
+	test_entries();
 	test_deep_stack();
 	test_random();
 	return tap_end();

@@ -7,7 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "kprobe_events.h"
+#include "attach.h"
+#include "kprobes.h"
 #include "memory.h"
 #include "text.h"
 #include "tracefs.h"
@@ -54,53 +55,64 @@ parse_ours(const char *line, int64_t *pid, int64_t *number)
 }
 
 static void
-sweep(const struct kprobe_events *e)
+sweep(const struct kprobes *k)
 {
 	char *list = memory_resize(NULL, LIST_MAX); /* zeroes */
 	int64_t pid, number;
 
 	if (!list)
 		return;
-	tracefs_read(e->tracefs, "kprobe_events", list, LIST_MAX);
+	tracefs_read(k->tracefs, "kprobe_events", list, LIST_MAX);
 	for (const char *line = list; *line; line += *line == '\n') {
 		if (parse_ours(line, &pid, &number) && kill((pid_t)pid, 0) < 0 && errno == ESRCH)
-			take_away(e->file, pid, number);
+			take_away(k->file, pid, number);
 		line += text_until(line, "\n");
 	}
 	memory_free(list);
 }
 
-int
-kprobe_events_open(struct kprobe_events *e, int tracefs)
+void
+kprobes_init(struct kprobes *k)
 {
-	/* without O_APPEND the kernel would take away all there are, of others too */
-	*e = (struct kprobe_events){ .tracefs = tracefs };
-	e->file = openat(tracefs, "kprobe_events", O_WRONLY | O_APPEND | O_CLOEXEC);
-	if (e->file < 0) {
-		int error = -errno;
+	*k = (struct kprobes){ .pmu = -1, .tracefs = -1, .file = -1 };
+}
 
-		kprobe_events_close(e);
-		return error;
-	}
-	sweep(e);
+/* Without O_APPEND the kernel would take away all there are, of others too. */
+static int
+open_file(struct kprobes *k, bool detached)
+{
+	k->tracefs = tracefs_open(detached);
+	if (k->tracefs < 0)
+		return k->tracefs;
+	k->file = openat(k->tracefs, "kprobe_events", O_WRONLY | O_APPEND | O_CLOEXEC);
+	if (k->file < 0)
+		return -errno;
+	sweep(k);
 	return 0;
 }
 
+void
+kprobes_open(struct kprobes *k, bool detached)
+{
+	k->pmu = attach_kprobe_pmu();
+	k->error = k->pmu < 0 ? open_file(k, detached) : 0;
+}
+
 static int
-read_id(const struct kprobe_events *e, unsigned number)
+read_id(const struct kprobes *k, unsigned number)
 {
 	char path[64], text[32];
 	const char *p = text;
 	ssize_t n;
 
 	text_format(path, sizeof(path), "events/%s%u/k%u/id", group, (unsigned)getpid(), number);
-	n = tracefs_read(e->tracefs, path, text, sizeof(text));
+	n = tracefs_read(k->tracefs, path, text, sizeof(text));
 	return n < 0 ? (int)n : (int)text_number(&p);
 }
 
 /* EEXIST: a process of our number in another pid namespace has the name. */
-int
-kprobe_events_add(struct kprobe_events *e, const char *function, uint64_t address)
+static int
+add(struct kprobes *k, const char *function, uint64_t address)
 {
 	char line[128], place[24];
 	int error;
@@ -108,21 +120,31 @@ kprobe_events_add(struct kprobe_events *e, const char *function, uint64_t addres
 	text_format(place, sizeof(place), "0x%llx", (unsigned long long)address);
 	do {
 		text_format(line, sizeof(line), "p:%s%u/k%u %s\n", group, (unsigned)getpid(),
-		            e->first + e->count, function ? function : place);
-		error = write_line(e->file, line);
-	} while (error == -EEXIST && !e->count && ++e->first < FIRST_MAX);
-	return error ? error : read_id(e, e->first + e->count++);
+		            k->first + k->count, function ? function : place);
+		error = write_line(k->file, line);
+	} while (error == -EEXIST && !k->count && ++k->first < FIRST_MAX);
+	return error ? error : read_id(k, k->first + k->count++);
+}
+
+int
+kprobes_make(struct kprobes *k, const char *function, uint64_t address, int cpu)
+{
+	int id;
+
+	if (k->error)
+		return k->error;
+	if (k->pmu >= 0)
+		return attach_kprobe(k->pmu, function, address, cpu);
+	id = add(k, function, address);
+	return id < 0 ? id : attach_event(id, cpu);
 }
 
 void
-kprobe_events_close(struct kprobe_events *e)
+kprobes_close(struct kprobes *k)
 {
-	if (e->tracefs < 0)
-		return;
-	for (unsigned i = 0; i < e->count; i++)
-		take_away(e->file, getpid(), e->first + i);
-	if (e->file >= 0)
-		close(e->file);
-	close(e->tracefs);
-	*e = (struct kprobe_events){ .tracefs = -1, .file = -1 };
+	for (unsigned i = 0; i < k->count; i++)
+		take_away(k->file, getpid(), k->first + i);
+	attach_close(&k->file);
+	attach_close(&k->tracefs);
+	k->count = 0;
 }

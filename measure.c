@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include <linux/bpf.h>
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "arch.h"
+#include "attach.h"
+#include "bpf_insns.h"
+#include "calibrate.h"
+#include "kprobes.h"
+#include "measure.h"
+#include "tracer.h"
+
+enum {
+	CATCHES  = 8,  /* buffers that are kept: ours is among the first */
+	PAYLOAD  = 61, /* bytes; no number that anything else in a buffer has */
+	UDP      = 8,  /* bytes of its header */
+	PRIORITY = 5,
+	LOOPBACK = 1,  /* LOOPBACK_IFINDEX, include/net/flow.h: lo is the first of each namespace */
+};
+
+struct trap {
+	int next;   /* array of one uint32_t: how many were caught */
+	int caught; /* array of CATCHES buffers */
+	int program;
+	int event;
+};
+
+/* At kfree_skb(skb), in this process: caught[next++] = *skb */
+static void
+write_program(struct tracer *t, const struct trap *trap)
+{
+	enum { DONE, LABELS };
+	enum { KEY = -8, DATA = -8 - CALIBRATE_BYTES };
+	struct bpf_asm *a = &t->text;
+
+	bpf_asm_start(a, LABELS);
+	BPF_ASM(a, NULL, MOV(R6, R1), MOVI(R1, 0));
+	for (int i = DATA; i < 0; i += 8)
+		BPF_ASM(a, NULL, STORE(BPF_DW, FP, i, R1));
+	BPF_ASM(a, NULL, CALL(BPF_FUNC_get_current_pid_tgid), RSHI(R0, 32),
+	        MOV32I(R1, getpid()), JNE(R0, R1, DONE),
+	        LOAD(BPF_DW, R3, R6, arch.argument[0]), MOV(R1, FP), ADDI(R1, DATA),
+	        MOVI(R2, CALIBRATE_BYTES), CALL(t->read), JNEI(R0, 0, DONE),
+	        LOAD_MAP(R1, trap->next), MOV(R2, FP), ADDI(R2, KEY),
+	        CALL(BPF_FUNC_map_lookup_elem), JEQI(R0, 0, DONE),
+	        LOAD(BPF_W, R1, R0, 0), STORE(BPF_W, FP, KEY, R1), ADDI(R1, 1),
+	        STORE(BPF_W, R0, 0, R1),
+	        LOAD_MAP(R1, trap->caught), MOV(R2, FP), ADDI(R2, KEY), MOV(R3, FP),
+	        ADDI(R3, DATA), MOVI(R4, BPF_ANY), CALL(BPF_FUNC_map_update_elem),
+	        LABEL(DONE), MOVI(R0, 0), EXIT);
+	bpf_asm_link(a);
+}
+
+static int
+open_trap(struct tracer *t, struct trap *trap)
+{
+	int error;
+
+	*trap = (struct trap){ .program = -1, .event = -1 };
+	trap->next = attach_map(BPF_MAP_TYPE_ARRAY, 4, 4, 1);
+	trap->caught = attach_map(BPF_MAP_TYPE_ARRAY, 4, CALIBRATE_BYTES, CATCHES);
+	if (trap->next < 0 || trap->caught < 0)
+		return trap->next < 0 ? trap->next : trap->caught;
+	write_program(t, trap);
+	trap->program = tracer_load(t, BPF_PROG_TYPE_KPROBE);
+	if (trap->program < 0)
+		return trap->program;
+	trap->event = kprobes_make(&t->kprobes, "kfree_skb", 0, (int)t->rings.first);
+	if (trap->event < 0)
+		return trap->event;
+	error = attach_bind(trap->event, trap->program);
+	return error ? error : attach_enable(trap->event);
+}
+
+static void
+close_trap(struct trap *trap)
+{
+	attach_close(&trap->event);
+	attach_close(&trap->program);
+	attach_close(&trap->next);
+	attach_close(&trap->caught);
+}
+
+/* A socket at a port of its own on lo, whose address is then in *at. */
+static int
+open_port(struct sockaddr_in *at)
+{
+	socklen_t size = sizeof(*at);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	*at = (struct sockaddr_in){
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	if (fd < 0)
+		return -errno;
+	if (bind(fd, (struct sockaddr *)at, size) < 0
+	    || getsockname(fd, (struct sockaddr *)at, &size) < 0) {
+		int error = -errno;
+
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+static int
+send_datagram(void)
+{
+	static const uint8_t payload[PAYLOAD];
+	const int priority = PRIORITY;
+	struct sockaddr_in from, to;
+	int sender = open_port(&from), port = open_port(&to), error = 0;
+
+	if (sender < 0 || port < 0
+	    || setsockopt(sender, SOL_SOCKET, SO_PRIORITY, &priority, sizeof(priority)) < 0)
+		error = -EADDRNOTAVAIL;
+	attach_close(&port);
+	if (!error && sendto(sender, payload, sizeof(payload), 0, (struct sockaddr *)&to,
+	                     sizeof(to)) < 0)
+		error = -errno;
+	attach_close(&sender);
+	return error;
+}
+
+static bool
+look(struct tracer *t, const struct trap *trap)
+{
+	const struct calibrate_packet ours = { UDP + PAYLOAD, PRIORITY, LOOPBACK };
+	uint8_t skb[CALIBRATE_BYTES];
+
+	for (uint32_t i = 0; i < CATCHES; i++)
+		if (!attach_map_get(trap->caught, &i, skb) && calibrate(&t->offsets, skb, &ours))
+			return true;
+	return false;
+}
+
+int
+measure(struct tracer *t)
+{
+	struct trap trap;
+	int error = open_trap(t, &trap);
+
+	if (!error)
+		error = send_datagram();
+	if (!error)
+		error = look(t, &trap) ? 0 : -ENODATA;
+	close_trap(&trap);
+	t->offsets.measured = !error;
+	return error;
+}
