@@ -58,7 +58,7 @@ struct stack {
 	uint64_t saved[SAVED];       /* words of the caller's stack frame */
 	uint64_t network;            /* address of the network header */
 	uint64_t header_type;        /* of an IPv6 extension header */
-	uint64_t listener;           /* a socket that matches but for the peer */
+	uint64_t listener;           /* one that matches but for the peer, or 0; plus r7 */
 	uint64_t raw;                /* not 0: a raw socket is at hand */
 	uint64_t buffer;             /* struct sk_buff, as a key */
 	uint64_t cpu;
@@ -151,6 +151,12 @@ void builder_reason(struct builder *, int dst);
 #define SET_KNOWN(bits) \
 	LOAD(BPF_B, R1, FP, SLOT(event.known)), ORI(R1, bits), \
 	STORE(BPF_B, FP, SLOT(event.known), R1)
+
+/*
+ * A zero that the verifier does not know to be one. It goes on with each value
+ * that it knows apart, in registers and on the stack, and may give up at that.
+ */
+#define UNKNOWN_ZERO(dst) MOV(dst, R7), SUB(dst, R7)
 
 /* Kernel addresses have the top bit set; NULL and numbers in a union's place do not. */
 #define UNLESS_POINTER(reg, label) JSGEI(reg, 0, label)

@@ -12,7 +12,7 @@
 static void
 clear(struct builder *b, int slot, int size)
 {
-	EMIT(b, NULL, MOVI(R1, 0));
+	EMIT(b, NULL, UNKNOWN_ZERO(R1));
 	for (int i = 0; i < size; i += 8)
 		EMIT_VALUES(b, STORE(BPF_DW, FP, slot + i, R1));
 }
@@ -24,9 +24,9 @@ find_buffer(struct builder *b)
 	const struct probe *probe = b->p->probe;
 
 	EMIT(b, "r6 = context, r7 = skb", MOV(R6, R1));
+	builder_argument(b, R7, probe->skb);
 	if (b->p->clears)
 		clear(b, -(int)sizeof(struct stack), sizeof(struct stack));
-	builder_argument(b, R7, probe->skb);
 	EMIT(b, NULL, JEQI(R7, 0, DONE));
 	if (probe->kind != PROBE_TRACEPOINT && probe->reason && b->p->has_consumed) {
 		bpf_asm_title(b->a, "if (reason == SKB_CONSUMED) return");
@@ -134,7 +134,7 @@ read_ipv6(struct builder *b)
 	EMIT(b, NULL, JEQI(R1, ETH_P_IP, DONE), JGTI(R9, 39, LINEAR), GOTO(DONE), LABEL(LINEAR),
 	     READ(SLOT(event.ip) + 20, 20, R8, 20, DONE),
 	     STOREI(BPF_B, FP, SLOT(event.family), 6),
-	     LOAD(BPF_B, R4, FP, SLOT(event.ip) + 6), MOVI(R9, 40));
+	     LOAD(BPF_B, R4, FP, SLOT(event.ip) + 6), UNKNOWN_ZERO(R9), ADDI(R9, 40));
 	for (int i = 0; i < EXT_HEADERS; i++)
 		skip_extension(b);
 	EMIT(b, NULL, JEQI(R4, PROTO_TCP, TCP_HEADER), GOTO(DONE));

@@ -83,7 +83,7 @@ note_raw_socket(struct builder *b)
 	if (builder_knows(b, SOCK_TYPE))
 		EMIT(b, NULL, READ(SLOT(word), 2, R9, FIELD + SOCK_TYPE, OTHER),
 		     LOAD(BPF_H, R1, FP, SLOT(word)), JNEI(R1, RAW, OTHER));
-	EMIT(b, NULL, STOREI(BPF_DW, FP, SLOT(raw), 1), GOTO(OTHER));
+	EMIT(b, NULL, STORE(BPF_DW, FP, SLOT(raw), R7), GOTO(OTHER));
 }
 
 /*
@@ -113,7 +113,7 @@ match_sock(struct builder *b, enum where where)
 	     LABEL(PORT), LOAD(BPF_B, R1, SOCK, SOCK_STATE), JNEI(R1, LISTEN, PEER),
 	     LOAD(BPF_B, R1, FP, SLOT(event.family)), JNEI(R1, 6, ACCEPTS),
 	     LOAD(BPF_H, R1, SOCK, SOCK_FAMILY), JNEI(R1, INET6, OTHER),
-	     LABEL(ACCEPTS), STORE(BPF_DW, FP, SLOT(listener), R9), GOTO(OTHER),
+	     LABEL(ACCEPTS), ADD(R9, R7), STORE(BPF_DW, FP, SLOT(listener), R9), GOTO(OTHER),
 	     LABEL(CLOSED), LOAD(BPF_B, R1, SOCK, SOCK_STATE), JNEI(R1, CLOSE, OTHER),
 	     LABEL(PEER),
 	     LOAD(BPF_H, R1, FP, SLOT(event.tcp)), LOAD(BPF_H, R2, SOCK, SOCK_DPORT),
@@ -131,13 +131,16 @@ match_sock(struct builder *b, enum where where)
 	}
 }
 
-/* r9 may be a socket: goto HAVE_SOCKET if it is the packet's. */
+/*
+ * r9 may be a socket: goto HAVE_SOCKET if it is the packet's. Registers are left
+ * alike on every way, or the verifier goes on with each of them apart.
+ */
 static void
 try_socket(struct builder *b, enum where where)
 {
 	read_sock(b, OTHER);
 	match_sock(b, where);
-	EMIT(b, NULL, LABEL(OTHER));
+	EMIT(b, NULL, LABEL(OTHER), MOVI(R0, 0), MOVI(R1, 0), MOVI(R2, 0), MOVI(R9, 0));
 }
 
 /*
@@ -174,8 +177,9 @@ socket_from_registers(struct builder *b)
 		EMIT(b, NULL, GOTO(NO_SOCKET));
 		return;
 	}
-	EMIT(b, "r9 = a socket of this packet in the caller's registers", MOVI(R1, 0),
-	     STORE(BPF_DW, FP, SLOT(listener), R1), STORE(BPF_DW, FP, SLOT(raw), R1),
+	EMIT(b, "r9 = a socket of this packet in the caller's registers",
+	     STORE(BPF_DW, FP, SLOT(listener), R7), UNKNOWN_ZERO(R1),
+	     STORE(BPF_DW, FP, SLOT(raw), R1),
 	     LOAD(BPF_B, R1, FP, SLOT(event.tcp_bytes)), JEQI(R1, 0, NO_SOCKET));
 	for (unsigned i = 0; i < arch.saved_count; i++) {
 		b->other = bpf_asm_label(b->a);
@@ -184,7 +188,7 @@ socket_from_registers(struct builder *b)
 	}
 	socket_from_stack(b);
 	EMIT(b, "else a listener of its port", LABEL(NO_MATCH),
-	     LOAD(BPF_DW, R9, FP, SLOT(listener)));
+	     LOAD(BPF_DW, R9, FP, SLOT(listener)), SUB(R9, R7));
 	read_sock(b, NO_LISTENER);
 	EMIT(b, NULL, GOTO(HAVE_SOCKET),
 	     LABEL(NO_LISTENER), LOAD(BPF_DW, R1, FP, SLOT(raw)), JNEI(R1, 0, COPY),

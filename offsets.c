@@ -85,7 +85,8 @@ spread(uint16_t at[OFFSETS], const struct row *row)
 	static const uint8_t common[] = { 0, 4, 12, 14, 16, 18, 48, 56, 72 };
 	uint16_t protocol = row->protocol, head = align8(protocol + 16u);
 	const uint16_t skb[] = {
-		row->dev, 24, row->len, (uint16_t)(row->len + 16), row->iif, protocol, (uint16_t)(protocol + 2),
+		row->dev, 24, row->len, (uint16_t)(row->len + 16), row->iif, protocol,
+		(uint16_t)(protocol + 2),
 		(uint16_t)(protocol + 4), (uint16_t)(protocol + 8), head, (uint16_t)(head + 8),
 		(uint16_t)(head + 20), row->ifindex,
 	};

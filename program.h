@@ -48,7 +48,7 @@ struct program {
 	bool                         clears;    /* helpers fill only what was written (to 4.5) */
 	bool                         has_consumed;
 	uint32_t                     consumed;  /* SKB_CONSUMED of the running kernel: no drop */
-	bool                         has_taker; /* code from taker to taker_end frees SYNs it took */
+	bool                         has_taker; /* taker to taker_end frees the SYNs it took */
 	uint64_t                     taker, taker_end;
 	const struct offsets        *offsets;
 	const struct program_filter *filter;
