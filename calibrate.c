@@ -56,7 +56,8 @@ is_protocol(const uint8_t *skb, int at, const struct calibrate_packet *p)
 	unsigned transport = get16(skb, at + 2), network = get16(skb, at + 4);
 
 	return !memcmp(skb + at, ip, sizeof(ip))
-	       && network + IP_HEADER == transport && get16(skb, at + 6) + (unsigned)ETH_HLEN == network
+	       && network + IP_HEADER == transport
+	       && get16(skb, at + 6) + (unsigned)ETH_HLEN == network
 	       && (get64(skb, head) >> 63)
 	       && get64(skb, head + 8) - get64(skb, head) == transport
 	       && get32(skb, at + 8) == transport + p->length
