@@ -1,25 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * No stdio: a flood of drops is when speed matters. Every byte goes through
- * put_bytes(), which is where the end of the buffer is guarded.
- */
 #define _GNU_SOURCE
 #include <string.h>
 
 #include "format.h"
 #include "names.h"
+#include "put.h"
 #include "zone.h"
 
 enum {
 	SECOND = 1000000000, /* nanoseconds */
 	DAY    = 86400,      /* seconds */
 	COMM   = 6 * sizeof(((struct drop *)0)->comm), /* as printed: no byte gives more than 6 */
-};
-
-struct out {
-	char *at;
-	char *end;
-	bool  cut;  /* something did not fit */
 };
 
 /* The columns of the text; the last one is never padded. */
@@ -52,54 +43,10 @@ static const struct {
 	{ 0x2060, 0x206f }, { 0xfeff, 0xfeff }, { 0xfff9, 0xfffb },
 };
 
-/* The pieces are so short that a call of memcpy() takes longer. */
-static void
-put_bytes(struct out *o, const char *bytes, size_t n)
-{
-	char *at = o->at;
-
-	if (o->cut || n > (size_t)(o->end - at)) {
-		o->cut = true;
-		return;
-	}
-	o->at += n;
-	while (at < o->at)
-		*at++ = *bytes++;
-}
-
-static void
-put_char(struct out *o, char c)
-{
-	put_bytes(o, &c, 1);
-}
-
-static void
-put_text(struct out *o, const char *text)
-{
-	put_bytes(o, text, strlen(text));
-}
-
 static size_t
 finish(const struct out *o, const char *buf)
 {
 	return o->cut ? 0 : (size_t)(o->at - buf);
-}
-
-/* At least digits of them, which is at most 20. */
-static void
-put_digits(struct out *o, uint64_t number, unsigned base, unsigned digits)
-{
-	char text[20], *end = text + sizeof(text), *at = end;
-
-	for (; number || at > end - digits; number /= base)
-		*--at = "0123456789abcdef"[number % base];
-	put_bytes(o, at, (size_t)(end - at));
-}
-
-static void
-put_number(struct out *o, uint64_t number)
-{
-	put_digits(o, number, 10, 1);
 }
 
 static void

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bytes, text and numbers into a caller's buffer. No stdio: a flood of drops is
+ * when speed matters. Every byte goes through put_bytes(), which is where the
+ * end of the buffer is guarded.
+ */
+#ifndef PUT_H
+#define PUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct out {
+	char *at;
+	char *end;
+	bool  cut;  /* something did not fit */
+};
+
+void put_bytes(struct out *, const char *bytes, size_t n);
+void put_char(struct out *, char c);
+void put_text(struct out *, const char *text);
+
+/* At least digits of them, which is at most 20. */
+void put_digits(struct out *, uint64_t number, unsigned base, unsigned digits);
+
+/* In decimal. */
+void put_number(struct out *, uint64_t number);
+
+#endif
