@@ -107,6 +107,8 @@ decode_socket(const struct event *e, struct drop *out)
 	if (!(e->known & EVENT_HAS_SOCKET))
 		return;
 	out->state = e->state;
+	out->received = e->known & EVENT_RECEIVED;
+	out->sent = e->known & EVENT_SENT;
 	if (!(e->known & EVENT_HAS_NUMBERS))
 		return;
 	out->has_numbers = true;

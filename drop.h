@@ -57,6 +57,8 @@ struct drop {
 	const char *state_name;     /* NULL: no socket, or a state without a name */
 	uint32_t netns;             /* 0: not known */
 	uint32_t ifindex;           /* 0: not known */
+	bool     received;          /* by the socket, from its peer */
+	bool     sent;              /* by the socket, to its peer; neither: not known */
 	bool     has_numbers;
 	struct sock_numbers numbers;
 

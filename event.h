@@ -23,6 +23,8 @@ enum {
 	EVENT_HAS_NUMBERS = 1 << 2, /* rcv_nxt to total_retrans but rcv_wnd */
 	EVENT_HAS_RCV_WND = 1 << 3,
 	EVENT_HAS_NETNS   = 1 << 4, /* netns */
+	EVENT_RECEIVED    = 1 << 5, /* the packet's source is the socket's peer */
+	EVENT_SENT        = 1 << 6, /* its destination is */
 };
 
 struct event {

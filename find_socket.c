@@ -233,6 +233,41 @@ skip_copies(struct builder *b)
 	EMIT(b, NULL, MOVI(R9, 0), GOTO(COUNT));
 }
 
+/* if (this end of the packet is not the socket's peer) goto OTHER; event.known |= bit */
+static void
+note_peer(struct builder *b, int port, int ipv4, int ipv6, int bit)
+{
+	enum { IS_IPV6 = LOCAL, SAME };
+
+	builder_scope(b);
+	b->other = bpf_asm_label(b->a);
+	EMIT_VALUES(b, LOAD(BPF_H, R1, FP, port), LOAD(BPF_H, R2, SOCK, SOCK_DPORT),
+	            JNE(R1, R2, OTHER),
+	            LOAD(BPF_B, R1, FP, SLOT(event.family)), JEQI(R1, 6, IS_IPV6),
+	            LOAD(BPF_W, R1, FP, ipv4), LOAD(BPF_W, R2, SOCK, SOCK_DADDR),
+	            JNE(R1, R2, OTHER), GOTO(SAME),
+	            LABEL(IS_IPV6));
+	if (builder_knows(b, SOCK_V6_DADDR))
+		compare_ipv6(b, ipv6, builder_in_sock(b, SOCK_V6_DADDR));
+	else
+		EMIT(b, NULL, GOTO(OTHER));
+	EMIT_VALUES(b, LABEL(SAME), SET_KNOWN(bit));
+}
+
+/*
+ * Which way did the packet go? Not told for a listener, which has no peer, nor
+ * where the peer's address in the packet has been translated.
+ */
+static void
+note_direction(struct builder *b)
+{
+	bpf_asm_title(b->a, "is it from the socket's peer, or to it?");
+	note_peer(b, SLOT(event.tcp), SLOT(event.ip) + 12, SLOT(event.ip) + 8, EVENT_RECEIVED);
+	EMIT(b, NULL, GOTO(PEER_KNOWN), LABEL(OTHER));
+	note_peer(b, SLOT(event.tcp) + 2, SLOT(event.ip) + 16, SLOT(event.ip) + 24, EVENT_SENT);
+	EMIT(b, NULL, LABEL(OTHER), LABEL(PEER_KNOWN));
+}
+
 void
 find_socket(struct builder *b)
 {
@@ -245,5 +280,6 @@ find_socket(struct builder *b)
 	EMIT(b, "the socket's state", LABEL(HAVE_SOCKET),
 	     LOAD(BPF_B, R1, SOCK, SOCK_STATE), STORE(BPF_B, FP, SLOT(event.state), R1),
 	     SET_KNOWN(EVENT_HAS_SOCKET));
+	note_direction(b);
 }
 

@@ -342,6 +342,16 @@ check_numbers(struct world *w, uint8_t state)
 	return NULL;
 }
 
+/* The way a packet went: from the socket's peer, to it, or neither is known. */
+static const char *
+check_direction(const struct world *w, uint8_t want)
+{
+	uint8_t got = world_event(w).known & (EVENT_RECEIVED | EVENT_SENT);
+
+	return got == want ? NULL : got & EVENT_RECEIVED ? "is called received"
+	     : got ? "is called sent" : "its direction is not known";
+}
+
 static const char *
 check_socket(struct world *w, uint8_t state)
 {
@@ -389,6 +399,9 @@ test_socket(const struct kernel *k, const struct socket_row *row, uint8_t versio
 	wrong = world_expect(&w, !row->hidden);
 	if (!wrong && !row->hidden)
 		wrong = check_socket(&w, row->state);
+	if (!wrong && !row->hidden)
+		wrong = check_direction(&w, !row->state || row->state == 10 ? 0
+		                            : row->sent ? EVENT_SENT : EVENT_RECEIVED);
 	if (!CHECK(!wrong, "IPv%d, %s: %s %s", version, row->name, k->name, k->probe))
 		printf("# %s\n", wrong);
 }
@@ -401,6 +414,60 @@ test_sockets(const struct kernel *k)
 			test_socket(k, &socket_rows[i], 4);
 		if (socket_rows[i].family != V4)
 			test_socket(k, &socket_rows[i], 6);
+	}
+}
+
+/* A socket in skb->sk, with the ports at its ends, and the way the packet then went. */
+static const struct {
+	const char *name;
+	enum who    owner;
+	uint16_t    source, target; /* of the packet; 0: as ever */
+	uint16_t    own, peer;      /* of the socket; 0: as ever */
+	int         linear;
+	uint8_t     want;
+} direction_rows[] = {
+	{ "from the peer", RECEIVER, 0, 0, 0, 0, 0, EVENT_RECEIVED },
+	{ "to the peer", SENDER, 0, 0, 0, 0, 0, EVENT_SENT },
+	{ "from the peer, same ports", RECEIVER, 646, 646, 646, 646, 0, EVENT_RECEIVED },
+	{ "to the peer, same ports", SENDER, 646, 646, 646, 646, 0, EVENT_SENT },
+	{ "from the peer, a closed socket", UNHASHED, 0, 0, 0, 0, 0, EVENT_RECEIVED },
+	{ "from the peer, ports only", RECEIVER, 0, 0, 0, 0, 24, EVENT_RECEIVED },
+	{ "the peer's port is another", OTHER_PEER_PORT, 0, 0, 0, 0, 0, 0 },
+	{ "to another port at the peer", SENDER, 0, 8080, 0, 0, 0, 0 },
+	{ "the peer's address is another", OTHER_PEER, 0, 0, 0, 0, 0, 0 },
+	{ "the peer's address is another, same ports", OTHER_PEER, 646, 646, 646, 646, 0, 0 },
+	{ "own address translated", OTHER_LOCAL, 0, 0, 0, 0, 0, EVENT_RECEIVED },
+	{ "a listener", LISTENER, 0, 0, 0, 0, 0, 0 },
+};
+
+static void
+test_direction(const struct kernel *k, uint8_t version)
+{
+	static struct world w;
+
+	for (size_t i = 0; i < COUNT(direction_rows); i++) {
+		struct packet packet = { .version = version };
+		const uint16_t port[] = { direction_rows[i].source, direction_rows[i].target };
+		const char *wrong;
+
+		if (direction_rows[i].linear)
+			packet.linear = direction_rows[i].linear + (version == 6 ? 20 : 0);
+		world_make(&w, k, &packet);
+		if (direction_rows[i].owner == UNHASHED && w.o.at[SOCK_TYPE] == OFFSET_NONE)
+			continue; /* nothing tells that it is the packet's */
+		world_put_skb(&w, SKB_SK, world_sock(&w, direction_rows[i].owner), 8);
+		for (unsigned end = 0; end < 2; end++)
+			if (port[end])
+				world_put(w.head, (uint16_t)(w.network + w.tcp + 2 * end),
+				          htons(port[end]), 2);
+		if (direction_rows[i].own)
+			world_put(w.sock[0], w.o.at[SOCK_NUM], direction_rows[i].own, 2);
+		if (direction_rows[i].peer)
+			world_put(w.sock[0], w.o.at[SOCK_DPORT], htons(direction_rows[i].peer), 2);
+		wrong = world_expect(&w, true);
+		if (!wrong)
+			wrong = check_direction(&w, direction_rows[i].want);
+		tell(wrong, direction_rows[i].name, k);
 	}
 }
 
@@ -843,6 +910,8 @@ main(void)
 		test_packets(k);
 		test_cuts(k);
 		test_sockets(k);
+		test_direction(k, 4);
+		test_direction(k, 6);
 		test_no_ports(k);
 		test_broken_socket(k);
 		test_filters(k);

@@ -108,7 +108,7 @@ make_event(uint8_t family, uint16_t ip_length, uint16_t tcp_offset, unsigned dof
 	struct event e = {
 		.location = 0xffffffff81000010, .reason = 42, .ifindex = 3, .netns = 4026531840,
 		.length = 3000, .tcp_offset = tcp_offset, .family = family, .state = 1, .probe = 2,
-		.known = 0x1f, .rcv_nxt = 11, .rcv_wnd = 12, .snd_una = 13, .snd_nxt = 14,
+		.known = 0x3f, .rcv_nxt = 11, .rcv_wnd = 12, .snd_una = 13, .snd_nxt = 14,
 		.srtt_us = 8 * 41 + 7, .total_retrans = 15, .comm = "swapper/1",
 	};
 
@@ -205,6 +205,7 @@ test_fields(void)
 	CHECK_INT(d.flags, 0x112, "flags");
 	CHECK(d.has_reason && d.reason == 42, "reason");
 	CHECK_INT(d.state, 1, "state");
+	CHECK(d.received && !d.sent, "received");
 	CHECK_INT(d.netns, 4026531840, "netns");
 	CHECK_INT(d.ifindex, 3, "ifindex");
 	CHECK_INT(d.location.address, (long long)0xffffffff81000010, "location");
@@ -237,8 +238,15 @@ test_numbers(void)
 	e.known &= ~EVENT_HAS_NUMBERS & 0xff;
 	decode(&e, &d);
 	CHECK(!d.has_numbers && !d.numbers.rcv_nxt && d.state == 1, "no numbers");
-	e.known = EVENT_HAS_NUMBERS;
+	e.known = EVENT_HAS_SOCKET | EVENT_SENT;
 	decode(&e, &d);
+	CHECK(d.sent && !d.received, "sent");
+	e.known = EVENT_HAS_SOCKET;
+	decode(&e, &d);
+	CHECK(!d.sent && !d.received, "neither sent nor received");
+	e.known = EVENT_HAS_NUMBERS | EVENT_RECEIVED;
+	decode(&e, &d);
+	CHECK(!d.received, "no socket, no direction");
 	CHECK(!d.has_numbers && !d.state, "no socket, no numbers");
 	CHECK(!d.has_reason && !d.reason, "no reason");
 	CHECK_INT(d.netns, 0, "no netns");
