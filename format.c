@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <string.h>
 
+#include "extended.h"
 #include "format.h"
 #include "names.h"
 #include "put.h"
@@ -397,6 +398,8 @@ static void
 put_drop_text(struct out *o, const struct format_style *style, const struct drop *d)
 {
 	put_columns(o, style, d);
+	if (style->extended)
+		extended_put(o, d);
 	if (!style->stack)
 		return;
 	for (uint32_t i = 0; i < d->frames && i < DROP_FRAMES; i++) {

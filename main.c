@@ -329,8 +329,8 @@ trace(const struct options *o)
 	struct run run = {
 		.options = o,
 		.style = {
-			.json = o->json, .stack = !o->quiet, .since_start = o->timestamp,
-			.zone = &zone,
+			.json = o->json, .stack = !o->quiet, .extended = o->extended,
+			.since_start = o->timestamp, .zone = &zone,
 		},
 	};
 	int signals = catch_signals();

@@ -20,6 +20,7 @@ struct options {
 	bool        ipv6_only;
 	bool        quiet;      /* no stack */
 	bool        timestamp;  /* time since start */
+	bool        extended;   /* a second line */
 	bool        json;
 	bool        check;
 	bool        dump;

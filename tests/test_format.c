@@ -18,6 +18,7 @@ static char buf[FORMAT_MAX + 1];
 static struct zone zone;
 
 static const struct format_style text = { .stack = true }, quiet = { .zone = &zone },
+	extended = { .stack = true, .extended = true }, extended_quiet = { .extended = true },
 	json = { .json = true, .stack = true }, json_quiet = { .json = true };
 
 #define JSON_START "{\"type\":\"drop\",\"time\":\"2026-11-23T13:05:22.123456789Z\",\"cpu\":1,"
@@ -94,6 +95,35 @@ test_text(void)
 	CHECK_STR(drop_line(&quiet, &d),
 	          "13:05:22 0       -                [2001:db8::1]:1       "
 	          "[::1]:0               14           none     131075\n", "text: numbers for names");
+}
+
+static void
+test_extended(void)
+{
+	static const struct format_style extended_json = { .json = true, .extended = true };
+	static struct drop d;
+	static char plain[FORMAT_MAX];
+
+	d = full_drop();
+	d.frames = 1;
+	d.received = true;
+	CHECK_STR(drop_line(&extended, &d),
+	          "13:05:22 0       swapper/1        10.0.0.7:443          "
+	          "10.0.0.9:51514        ESTABLISHED  ACK      TCP_OVERWINDOW\n"
+	          "  seq 23 ahead, ack current, win 501, length 10; rcv_wnd 64240, rtt 0.041 ms\n"
+	          "\ttcp_validate_incoming+0x1f4\n"
+	          "\n", "extended: before the stack");
+	CHECK_STR(drop_line(&extended_quiet, &d),
+	          "13:05:22 0       swapper/1        10.0.0.7:443          "
+	          "10.0.0.9:51514        ESTABLISHED  ACK      TCP_OVERWINDOW\n"
+	          "  seq 23 ahead, ack current, win 501, length 10; rcv_wnd 64240, rtt 0.041 ms\n",
+	          "extended: without stack");
+	strcpy(plain, drop_line(&json_quiet, &d));
+	CHECK_STR(drop_line(&extended_json, &d), plain, "extended: JSON is as ever");
+	d = bare_drop();
+	CHECK_STR(drop_line(&extended_quiet, &d),
+	          "13:05:22 0       -                [2001:db8::1]:-       "
+	          "[::1]:-               -            -        -\n  -\n", "extended: nothing known");
 }
 
 static void
@@ -331,7 +361,8 @@ worst_drop(const char *name)
 	d.window = d.sport = d.dport = UINT16_MAX;
 	d.state = 255;
 	memset(&d.numbers, 0xff, sizeof(d.numbers));
-	d.numbers.has_rcv_wnd = true;
+	d.numbers.has_rcv_wnd = d.received = true;
+	d.numbers.snd_nxt--;
 	memset(d.comm, 1, 15);
 	memset(d.saddr, 0xff, 16);
 	memset(d.daddr, 0xff, 16);
@@ -346,7 +377,9 @@ worst_drop(const char *name)
 static void
 test_worst(void)
 {
-	static const struct format_style since_start = { .since_start = true, .stack = true };
+	static const struct format_style since_start = {
+		.since_start = true, .stack = true, .extended = true,
+	};
 	static const struct format_style *const styles[] = { &text, &since_start, &json };
 	static struct drop d;
 	static char name[1000];
@@ -373,7 +406,9 @@ test_worst(void)
 static void
 test_small_buffers(void)
 {
-	static const struct format_style *const styles[] = { &text, &quiet, &json, &json_quiet };
+	static const struct format_style *const styles[] = {
+		&text, &quiet, &extended, &extended_quiet, &json, &json_quiet,
+	};
 	static struct drop d;
 	unsigned bad = 0;
 
@@ -467,6 +502,7 @@ main(int argc, char **argv)
 		return fflush(stdout) != 0;
 	}
 	test_text();
+	test_extended();
 	test_text_long();
 	test_header();
 	test_json();
