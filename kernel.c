@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "kernel.h"
 #include "text.h"
 
@@ -140,11 +141,8 @@ kernel_lacking(char *buf, size_t size, uint32_t version, bool asking)
 bool
 kernel_file(const char *path, char *buf, size_t size)
 {
-	int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, buf, size - 1);
+	ssize_t n = file_load(AT_FDCWD, path, buf, size);
 
-	if (fd >= 0)
-		close(fd);
 	buf[n < 0 ? 0 : n] = '\0';
 	buf[text_until(buf, "\n")] = '\0';
 	return n >= 0;

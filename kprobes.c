@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "file.h"
 #include "kprobes.h"
 #include "memory.h"
 #include "text.h"
@@ -62,7 +63,7 @@ sweep(const struct kprobes *k)
 
 	if (!list)
 		return;
-	tracefs_read(k->tracefs, "kprobe_events", list, LIST_MAX);
+	file_load(k->tracefs, "kprobe_events", list, LIST_MAX);
 	for (const char *line = list; *line; line += *line == '\n') {
 		if (parse_ours(line, &pid, &number) && kill((pid_t)pid, 0) < 0 && errno == ESRCH)
 			take_away(k->file, pid, number);
@@ -106,7 +107,7 @@ read_id(const struct kprobes *k, unsigned number)
 	ssize_t n;
 
 	text_format(path, sizeof(path), "events/%s%u/k%u/id", group, (unsigned)getpid(), number);
-	n = tracefs_read(k->tracefs, path, text, sizeof(text));
+	n = file_load(k->tracefs, path, text, sizeof(text));
 	return n < 0 ? (int)n : (int)text_number(&p);
 }
 

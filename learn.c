@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "file.h"
 #include "kernel.h"
 #include "kprobes.h"
 #include "learn.h"
@@ -87,7 +88,7 @@ learn_reasons(struct tracer *t)
 	ssize_t n = dir;
 
 	if (dir >= 0) {
-		n = tracefs_read(dir, "events/skb/kfree_skb/format", text, sizeof(text));
+		n = file_load(dir, "events/skb/kfree_skb/format", text, sizeof(text));
 		close(dir);
 	}
 	if (n >= 0) {

@@ -92,32 +92,3 @@ tracefs_open(bool detached)
 	}
 	return fd < 0 && denied ? -EACCES : fd;
 }
-
-ssize_t
-tracefs_read(int dirfd, const char *path, char *buf, size_t size)
-{
-	int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
-	size_t used = 0;
-	ssize_t n = 0;
-	int err = 0;
-
-	if (fd < 0)
-		return -errno;
-	while (used < size) {
-		n = read(fd, buf + used, size - used);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		used += (size_t)n;
-	}
-	if (n < 0)
-		err = -errno;
-	else if (used == size)
-		err = -EFBIG;
-	close(fd);
-	if (err)
-		return err;
-	buf[used] = '\0';
-	return (ssize_t)used;
-}

@@ -4,8 +4,6 @@
 #define TRACEFS_H
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <sys/types.h>
 
 /* A file descriptor of the root of tracefs, for openat(2) (it may be O_PATH).
  * Found at the usual mounts; else, where detached is allowed, through fsopen(2)
@@ -16,9 +14,5 @@
  * right to, -ENODEV when the kernel has no tracefs, -ENOENT when it is not
  * mounted and the kernel is too old for fsopen(2). */
 int tracefs_open(bool detached);
-
-/* Reads a whole file into buf and terminates it. Its length, or -errno;
- * -EFBIG when it has more than size - 1 bytes. */
-ssize_t tracefs_read(int dirfd, const char *path, char *buf, size_t size);
 
 #endif

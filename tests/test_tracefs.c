@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../file.h"
 #include "../names.h"
 #include "../tracefs.h"
 #include "tap.h"
@@ -30,7 +31,7 @@ test_format(int fd)
 	static const char path[] = "events/skb/kfree_skb/format";
 	static char buf[32768];
 	static struct names names;
-	ssize_t n = tracefs_read(fd, path, buf, sizeof(buf));
+	ssize_t n = file_load(fd, path, buf, sizeof(buf));
 
 	if (n == -ENOENT) {
 		SKIP("this kernel has no event kfree_skb", "format of kfree_skb");
@@ -41,10 +42,10 @@ test_format(int fd)
 		return;
 	CHECK_INT(buf[n], 0, "format is terminated");
 	CHECK(strstr(buf, "name: kfree_skb\n"), "format is that of kfree_skb");
-	CHECK_INT(tracefs_read(fd, path, buf, (size_t)n), -EFBIG, "no room for the last byte");
-	CHECK_INT(tracefs_read(fd, path, buf, (size_t)n + 1), n, "room that is just enough");
-	CHECK_INT(tracefs_read(fd, path, buf, 0), -EFBIG, "no room at all");
-	n = tracefs_read(fd, path, buf, sizeof(buf));
+	CHECK_INT(file_load(fd, path, buf, (size_t)n), -EFBIG, "no room for the last byte");
+	CHECK_INT(file_load(fd, path, buf, (size_t)n + 1), n, "room that is just enough");
+	CHECK_INT(file_load(fd, path, buf, 0), -EFBIG, "no room at all");
+	n = file_load(fd, path, buf, sizeof(buf));
 	if (!strstr(buf, "REC->reason")) {
 		SKIP("this kernel gives no reasons", "reasons from the format");
 		return;
@@ -73,7 +74,7 @@ test_open(void)
 		return;
 	CHECK(!faccessat(fd, "events", F_OK, 0), "events are there");
 	CHECK_INT(count_mounts(), before, "the mount table is as it was");
-	CHECK_INT(tracefs_read(fd, "no/such/file", (char[8]){ 0 }, 8), -ENOENT, "no such file");
+	CHECK_INT(file_load(fd, "no/such/file", (char[8]){ 0 }, 8), -ENOENT, "no such file");
 	test_format(fd);
 	close(fd);
 }
