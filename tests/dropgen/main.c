@@ -21,6 +21,7 @@ enum { FIRST_SPORT = 30000, FIRST_DPORT = 10000, PORTS_A_CASE = 8, QUIET_MS = 10
 
 struct options {
 	bool list;
+	bool stay;
 	int ip;                 /* 4, 6, or 0: both */
 	const char *output;
 	char **names;
@@ -40,9 +41,10 @@ static const struct {
 };
 
 static const char usage_text[] =
-	"usage: dropgen [-l] [-4|-6] [-o RECORD] [CASE...]\n"
-	"       dropgen flood N [-r RATE] [-c CPU] [-o RECORD]\n"
+	"usage: dropgen [-l] [-n] [-4|-6] [-o RECORD] [CASE...]\n"
+	"       dropgen flood N [-n] [-r RATE] [-c CPU] [-o RECORD]\n"
 	"  -l          list the cases\n"
+	"  -n          in this network namespace, not in a new one\n"
 	"  -4, -6      one address family only\n"
 	"  -o RECORD   write the record there, not to stdout\n"
 	"  -r RATE     segments a second, not as fast as possible\n"
@@ -233,14 +235,16 @@ main_flood(int argc, char **argv)
 	unsigned long count, rate = 0;
 	const char *output = NULL;
 	unsigned long long netns;
+	bool stay = false;
 	int option;
 
 	if (argc < 2)
 		usage();
 	count = number(argv[1]);
 	optind = 2;
-	while ((option = getopt(argc, argv, "r:c:o:")) != -1) {
+	while ((option = getopt(argc, argv, "nr:c:o:")) != -1) {
 		switch (option) {
+		case 'n': stay = true; break;
 		case 'r': rate = number(optarg); break;
 		case 'c': pin(number(optarg)); break;
 		case 'o': output = optarg; break;
@@ -249,7 +253,7 @@ main_flood(int argc, char **argv)
 	}
 	if (optind != argc)
 		usage();
-	netns = net_enter();
+	netns = net_enter(stay);
 	return flood(open_output(output), netns, count, rate);
 }
 
@@ -259,9 +263,10 @@ parse(int argc, char **argv)
 	struct options o = { 0 };
 	int option;
 
-	while ((option = getopt(argc, argv, "l46o:")) != -1) {
+	while ((option = getopt(argc, argv, "ln46o:")) != -1) {
 		switch (option) {
 		case 'l': o.list = true; break;
+		case 'n': o.stay = true; break;
 		case '4': o.ip = 4; break;
 		case '6': o.ip = 6; break;
 		case 'o': o.output = optarg; break;
@@ -290,7 +295,7 @@ main(int argc, char **argv)
 	}
 	/* One CPU has one receive queue, so packets are taken in the order they are sent. */
 	pin((unsigned long)sched_getcpu());
-	record_open(open_output(o.output), net_enter());
+	record_open(open_output(o.output), net_enter(o.stay));
 	tun = net_tun_open();
 	if (tun < 0)
 		return skip_all(&o, tun == -ENOENT || tun == -ENODEV || tun == -ENXIO

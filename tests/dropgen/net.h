@@ -11,8 +11,11 @@
 extern const char net_tun[];
 extern bool net_has_ip6;
 
-/* A network namespace of our own with lo up; its inode, 0 when /proc does not say. */
-unsigned long long net_enter(void);
+/*
+ * A network namespace of our own, or the one we are in, with lo up; its inode,
+ * 0 when /proc does not say.
+ */
+unsigned long long net_enter(bool stay);
 
 /* A TUN device in it, 10.77.0.1/24 and fd77::1/64; its descriptor, or -errno. */
 int net_tun_open(void);
