@@ -11,10 +11,12 @@
 #include "advice.h"
 #include "arch.h"
 #include "check.h"
+#include "counters.h"
 #include "kallsyms.h"
 #include "kernel.h"
 #include "learn.h"
 #include "options.h"
+#include "tally.h"
 #include "text.h"
 #include "tracer.h"
 
@@ -216,6 +218,30 @@ tell_rings(struct tracer *t)
 		line(OK, "ring test", "an event went through");
 }
 
+/* Since boot, or since the namespace was made. */
+static void
+tell_counters(void)
+{
+	static struct tally tally;
+	char name[COUNTERS_NAME];
+	unsigned told = 0;
+
+	tally_start(&tally);
+	for (unsigned i = 0; i < COUNTERS; i++) {
+		if (!tally.before.value[i])
+			continue;
+		counters_name(name, sizeof(name), i);
+		line(NOTE, "counters", "%s %llu since boot in this network namespace", name,
+		     (unsigned long long)tally.before.value[i]);
+		told++;
+	}
+	if (!tally.before.known)
+		line(NOTE, "counters", "/proc/net/netstat cannot be read: not told what frees no "
+		     "packet");
+	else if (!told)
+		line(OK, "counters", "all 0 since boot in this network namespace");
+}
+
 void
 check_describe(const struct tracer *t, int fd)
 {
@@ -256,6 +282,7 @@ check(struct tracer *t, const struct options *o)
 		tell_rings(t);
 	else
 		tell_error(t->error);
+	tell_counters();
 	if (o->verbose && t->log[0])
 		text_write(to, "note  verifier\n%s\n", t->log);
 	error = failures > 0;

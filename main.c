@@ -17,6 +17,7 @@
 
 #include "advice.h"
 #include "check.h"
+#include "counters.h"
 #include "decode.h"
 #include "drop.h"
 #include "dump.h"
@@ -25,6 +26,7 @@
 #include "kallsyms.h"
 #include "learn.h"
 #include "options.h"
+#include "tally.h"
 #include "text.h"
 #include "tracer.h"
 #include "zone.h"
@@ -61,6 +63,7 @@ static struct tracer tracer;
 static struct output out;
 static struct drop   drop;
 static struct zone   zone;
+static struct tally  tally;
 
 static void
 say(const char *text)
@@ -168,6 +171,7 @@ show_sample(struct run *run, const struct sample *s)
 		name_drop(run, &drop, s);
 		out.used += format_drop(out.buf + out.used, sizeof(out.buf) - out.used, &run->style,
 		                        &drop);
+		tally_drop(&tally, &drop);
 		run->shown++;
 		run->ended = run->options->count && run->shown == run->options->count;
 	}
@@ -270,6 +274,22 @@ finish(struct run *run)
 	return seen;
 }
 
+/* Where the kernel's own counters rose: beside what was shown of it. */
+static void
+tell_counters(const struct run *run)
+{
+	const struct options *o = run->options;
+	char text[4096];
+
+	if (!counters_table(text, sizeof(text), &tally.before, &tally.after, tally.shown,
+	                    &tracer.names))
+		return;
+	say("the kernel counted since the start, in this network namespace:");
+	if (o->ipv4_only || o->ipv6_only || o->has_pid || o->port_count || run->ended)
+		say("(filters and -c limit what is SHOWN, not what is COUNTED)");
+	say(text);
+}
+
 static void
 tell_end(const struct run *run, uint64_t seen)
 {
@@ -288,6 +308,7 @@ tell_end(const struct run *run, uint64_t seen)
 	if (missed)
 		text_write(STDERR_FILENO, "tcpdrop: %llu frees, of drops or not, met our program "
 		           "while it ran and were not seen\n", (unsigned long long)missed);
+	tell_counters(run);
 }
 
 /* What makes the output less than it could be, but for what --check tells. */
@@ -350,10 +371,12 @@ trace(const struct options *o)
 	run.before = tracer_matched(&tracer);
 	tell_start();
 	run.to_wall = nanoseconds(CLOCK_REALTIME) - run.start;
+	tally_start(&tally);
 	if (!o->json)
 		out.used += format_header(out.buf, sizeof(out.buf), &run.style);
 	flush();
 	loop(&run, signals);
+	tally_stop(&tally);
 	tell_end(&run, finish(&run));
 	tracer_close(&tracer);
 	return out.error == -EPIPE ? 1 : text_unwritten(out.error);
