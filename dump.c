@@ -108,7 +108,7 @@ dump(struct tracer *t, const struct options *o)
 	char row[32];
 	int status = 0;
 
-	if (o->dump_target && read_target(t, o->dump_target))
+	if (*o->dump && read_target(t, o->dump))
 		return 2;
 	if (learn_kernel(t, o)) {
 		text_write(STDERR_FILENO, "tcpdrop: %s\n", t->error);

@@ -227,12 +227,11 @@ take(const struct reader *r, const struct options_row *row, const char *value)
 	void *field = (char *)r->out + row->field;
 
 	switch (row->kind) {
-	case OPTIONS_FLAG_TEXT:
-		r->out->dump_target = NULL;
-		if (value && take_text(r, row, value, &r->out->dump_target) < 0)
-			return -1;
-		/* fall through */
 	case OPTIONS_FLAG:    *(bool *)field = true; return 0;
+	case OPTIONS_FLAG_TEXT:
+	case OPTIONS_FLAG_WORD:
+		*(const char **)field = "";
+		return value ? take_text(r, row, value, field) : 0;
 	case OPTIONS_TEXT:    return take_text(r, row, value, field);
 	case OPTIONS_COUNT:   return take_number(r, row, value, field);
 	case OPTIONS_PID:     return take_pid(r, row, value);
@@ -272,6 +271,15 @@ find_long(struct reader *r, const char *name, size_t n)
 	return NULL;
 }
 
+/* Whether the word behind an option is its value; where there must be one, it is. */
+static bool
+takes_word(const struct options_row *row, const char *next)
+{
+	if (row->kind == OPTIONS_FLAG_WORD)
+		return next && *next != '-';
+	return row->argument && row->kind != OPTIONS_FLAG_TEXT;
+}
+
 /* "--name", "--name=value", "--name" "value". Returns how many arguments it took. */
 static int
 take_long(struct reader *r, const char *argument, const char *next)
@@ -279,7 +287,7 @@ take_long(struct reader *r, const char *argument, const char *next)
 	size_t n = text_until(argument, "=");
 	const struct options_row *row = find_long(r, argument, n);
 	const char *value = argument[n] ? argument + n + 1 : NULL;
-	bool takes_next = row && row->argument && row->kind != OPTIONS_FLAG_TEXT && !value;
+	bool takes_next = row && !value && takes_word(row, next);
 
 	if (!row)
 		return -1;
@@ -381,13 +389,13 @@ add(struct usage *t, const char *format, ...)
 static void
 add_row(struct usage *t, const struct options_row *row)
 {
-	bool optional = row->kind == OPTIONS_FLAG_TEXT;
+	const char *open = row->kind == OPTIONS_FLAG_TEXT ? "[="
+	                 : row->kind == OPTIONS_FLAG_WORD ? " [" : row->argument ? " " : "";
 	char letter[] = "-?, ", left[64];
 
 	letter[1] = row->letter;
 	text_format(left, sizeof(left), "  %4s--%s%s%s%s", row->letter ? letter : "", row->name,
-	            optional ? "[=" : row->argument ? " " : "", row->argument ? row->argument : "",
-	            optional ? "]" : "");
+	            open, row->argument ? row->argument : "", strchr(open, '[') ? "]" : "");
 	add(t, "%-29s %s\n", left, row->help);
 }
 

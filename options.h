@@ -23,7 +23,6 @@ struct options {
 	bool        extended;   /* a second line */
 	bool        json;
 	bool        check;
-	bool        dump;
 	bool        verbose;
 	bool        help;
 	bool        version;
@@ -36,13 +35,14 @@ struct options {
 	uint32_t    buffer_kib; /* of each CPU, a power of two; 0: the default */
 	const char *probe;      /* lists as typed; NULL: not given */
 	const char *offsets;
-	const char *dump_target; /* NULL: this kernel */
+	const char *dump;       /* NULL: not given; "": this kernel */
 };
 
 /* What kind of value an option takes. */
 enum options_kind {
 	OPTIONS_FLAG,           /* none */
-	OPTIONS_FLAG_TEXT,      /* any text, after '=', or none */
+	OPTIONS_FLAG_TEXT,      /* any text, after '=', or none: then it is "" */
+	OPTIONS_FLAG_WORD,      /* the same; also the next word that begins with no '-' */
 	OPTIONS_TEXT,           /* any text */
 	OPTIONS_COUNT,          /* decimal numbers from min to max: uint64_t */
 	OPTIONS_PID,
