@@ -21,6 +21,7 @@
 #include "decode.h"
 #include "drop.h"
 #include "dump.h"
+#include "explain.h"
 #include "format.h"
 #include "hooks.h"
 #include "kallsyms.h"
@@ -382,6 +383,52 @@ trace(const struct options *o)
 	return out.error == -EPIPE ? 1 : text_unwritten(out.error);
 }
 
+/* ---- explaining ---- */
+
+/* name is what the kernel calls a number, NULL if that is not known; else what was typed. */
+static int
+explain_unknown(const char *name)
+{
+	const char *what = "unknown reason; near: ", *more;
+	char near[160];
+
+	more = name && explain_near(near, sizeof(near), name) ? near : "";
+	if (!name)
+		what = tracer.has_names ? "this kernel has no reason of that number"
+		                        : tracer.names_from;
+	else if (!*more)
+		what = "unknown reason; 'tcpdrop --explain' lists all";
+	text_write(STDERR_FILENO, "tcpdrop: --explain: %s%s\n", what, more);
+	return 2;
+}
+
+/* A number up to 16 bits is the running kernel's, with the name that tracing would show. */
+static int
+explain(const struct options *o)
+{
+	const char *name = o->explain, *end = name, *text = NULL;
+	int64_t number = text_number(&end);
+	size_t size = 0;
+
+	if (number >= 0 && !*end && number <= UINT16_MAX) {
+		learn_kernel(&tracer, o);
+		name = names_reason(&tracer.names, (uint32_t)number);
+	} else if (number >= 0 && !*end && number <= UINT32_MAX) {
+		text = explain_subsystem((uint32_t)number, &size);
+	} else if (!*name) {
+		text = explain_all();
+		size = strlen(text);
+	}
+	if (!text && name)
+		text = explain_name(name, &size);
+	if (!text)
+		return explain_unknown(name);
+	memcpy(out.buf, text, size);
+	out.used = size;
+	flush();
+	return text_unwritten(out.error);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -401,6 +448,8 @@ main(int argc, char **argv)
 		flush();
 		return text_unwritten(out.error);
 	}
+	if (o.explain)
+		return explain(&o);
 	if (o.dump)
 		return dump(&tracer, &o);
 	if (o.check)

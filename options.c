@@ -39,6 +39,8 @@ static const struct options_row rows[] = {
 	  0,   OPTIONS_FLAG,      FIELD(check), 0, 0 },
 	{ "dump",       "VERSION,ARCH",    "list the BPF program, of another kernel too",
 	  0,   OPTIONS_FLAG_TEXT, FIELD(dump), 0, 0 },
+	{ "explain",    "REASON",          "what a reason means and what to look at",
+	  0,   OPTIONS_FLAG_WORD, FIELD(explain), 0, 0 },
 	{ "verbose",    NULL,              "offsets, probes tried, the verifier's log",
 	  'v', OPTIONS_FLAG,      FIELD(verbose), 0, 0 },
 	{ "help",       NULL,              "this text",

@@ -36,6 +36,7 @@ struct options {
 	const char *probe;      /* lists as typed; NULL: not given */
 	const char *offsets;
 	const char *dump;       /* NULL: not given; "": this kernel */
+	const char *explain;    /* NULL: not given; "": all reasons */
 };
 
 /* What kind of value an option takes. */

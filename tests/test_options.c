@@ -88,6 +88,9 @@ static const struct {
 	{ "-P 80,443 -P 22",      NUMBER(ports[2]), 22 },
 	{ "-P 0",                 NUMBER(port_count), 1 },
 	{ "-P 65535",             NUMBER(ports[0]), 65535 },
+	{ "--explain -q",         NUMBER(quiet), 1 },
+	{ "--explain XDP -q",     NUMBER(quiet), 1 },
+	{ "--explain -c 5",       NUMBER(count), 5 },
 	{ "--",                   NUMBER(check), 0 },
 };
 
@@ -105,6 +108,15 @@ static const struct {
 	{ "--dump",                  offsetof(struct options, dump), "" },
 	{ "--dump=5.10,x86_64",      offsetof(struct options, dump), "5.10,x86_64" },
 	{ "--dump=5.10 --dump",      offsetof(struct options, dump), "" },
+	{ "",                        offsetof(struct options, explain), NULL },
+	{ "--explain",               offsetof(struct options, explain), "" },
+	{ "--explain XDP",           offsetof(struct options, explain), "XDP" },
+	{ "--explain=XDP",           offsetof(struct options, explain), "XDP" },
+	{ "--explain=-q",            offsetof(struct options, explain), "-q" },
+	{ "--expl 7 -q",             offsetof(struct options, explain), "7" },
+	{ "--explain -q",            offsetof(struct options, explain), "" },
+	{ "--explain --",            offsetof(struct options, explain), "" },
+	{ "--explain XDP --explain", offsetof(struct options, explain), "" },
 };
 
 static const struct {
@@ -189,6 +201,12 @@ static const struct {
 	                    "1000000000, got '99999999999999999999'" },
 	{ "--probe=",       "option '--probe': expected NAME[,NAME...], got ''" },
 	{ "--dump=",        "option '--dump': expected VERSION,ARCH, got ''" },
+	{ "--explain=",     "option '--explain': expected REASON, got ''" },
+	{ "--explain _",    "option '--explain': expected REASON, got ''" },
+	{ "--explain XDP TCP_CSUM", "unexpected 'TCP_CSUM': expected options only" },
+	{ "--explain=XDP TCP_CSUM", "unexpected 'TCP_CSUM': expected options only" },
+	{ "--explain -q XDP", "unexpected 'XDP': expected options only" },
+	{ "--explain -- XDP", "unexpected 'XDP': expected options only" },
 };
 
 static uint64_t
