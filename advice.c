@@ -38,6 +38,7 @@ static const struct remedy remedies[] = {
 	{ STEP_KPROBE, EINVAL, "this kernel does not let the function be probed" },
 	{ STEP_TRACEPOINT, ENOENT, "the kernel needs CONFIG_TRACEPOINTS" },
 	{ STEP_TRACEPOINT, EINVAL, "the kernel needs CONFIG_BPF_EVENTS, Linux 4.17" },
+	{ STEP_REPEATS, EEXIST, "it frees with what another probe sees" },
 	{ STEP_BIND, EINVAL, "the kernel needs CONFIG_BPF_EVENTS" },
 };
 
@@ -50,6 +51,7 @@ advice_step(enum step step)
 		[STEP_LOAD] = "BPF program load", [STEP_DUMP] = "BPF program dump",
 		[STEP_PMU] = "kprobe", [STEP_SITES] = "inlined tcp_drop()", [STEP_KPROBE] = "kprobe",
 		[STEP_TRACEPOINT] = "tracepoint", [STEP_BIND] = "kprobe program",
+		[STEP_REPEATS] = "kprobe",
 	};
 
 	return names[step];

@@ -20,6 +20,7 @@ enum step {
 	STEP_KPROBE,    /* creating a kprobe */
 	STEP_TRACEPOINT,/* attaching to a raw tracepoint */
 	STEP_BIND,      /* program to kprobe */
+	STEP_REPEATS,   /* a probe that would only show what another shows */
 };
 
 /* The step in words: "perf ring". */

@@ -40,7 +40,7 @@ static struct bpf_insn
 resolve(const struct builder *b, struct bpf_insn i)
 {
 	const struct program_maps *m = &b->p->maps;
-	const int maps[] = { m->counters, m->rings, m->bells, m->armed, m->marks };
+	const int maps[] = { m->counters, m->rings, m->bells, m->armed, m->marks, m->notes };
 
 	if (BPF_CLASS(i.code) == BPF_LDX && i.src_reg >= SKB) {
 		i.off = (int16_t)window_slot(b, i.src_reg, i.off);
@@ -104,13 +104,19 @@ builder_knows(const struct builder *b, enum offset id)
 	return b->at[id] != OFFSET_NONE;
 }
 
+bool
+builder_is_tracepoint(const struct builder *b)
+{
+	return b->p->probe->kind == PROBE_TRACEPOINT || b->p->probe->kind == PROBE_EVENT;
+}
+
 void
 builder_argument(struct builder *b, int dst, unsigned number)
 {
 	const struct program *p = b->p;
-	int at = p->probe->kind == PROBE_KPROBE ? arch.argument[number - 1]
+	int at = builder_is_tracepoint(b) ? 8 * ((int)number - 1)
 	       : p->probe->kind == PROBE_SITES ? arch.general[p->arguments & 15]
-	       : 8 * ((int)number - 1);
+	       : arch.argument[number - 1];
 
 	EMIT_VALUES(b, LOAD(BPF_DW, dst, R6, at));
 }

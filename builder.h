@@ -62,6 +62,7 @@ struct stack {
 	uint64_t raw;                /* not 0: a raw socket is at hand */
 	uint64_t buffer;             /* struct sk_buff, as a key */
 	uint64_t cpu;
+	uint64_t noted;              /* the socket whose sk_drops has grown */
 	uint64_t word;               /* room for small reads and keys */
 };
 
@@ -104,7 +105,7 @@ enum {
 	/* labels: of the block's own scope, and where to go when a look-up fails */
 	OTHER = 1000, LOCAL, LOCALS = 6,
 	/* maps */
-	MAP_COUNTERS = 0, MAP_RINGS, MAP_BELLS, MAP_ARMED, MAP_MARKS,
+	MAP_COUNTERS = 0, MAP_RINGS, MAP_BELLS, MAP_ARMED, MAP_MARKS, MAP_NOTES,
 };
 
 /*
@@ -144,6 +145,9 @@ bool builder_knows(const struct builder *, enum offset);
 /* Does this probe, on this kernel, give the argument of that number? Load it into a register. */
 bool builder_given(const struct builder *, unsigned number);
 void builder_argument(struct builder *, int dst, unsigned number);
+
+/* Is the context the arguments of a tracepoint, or its record, and not the registers? */
+bool builder_is_tracepoint(const struct builder *);
 
 /* dst = the reason the probe is given */
 void builder_reason(struct builder *, int dst);

@@ -6,6 +6,7 @@
 
 #include "builder.h"
 #include "find_packet.h"
+#include "notes.h"
 #include "probe.h"
 #include "program.h"
 
@@ -28,7 +29,9 @@ find_buffer(struct builder *b)
 	if (b->p->clears)
 		clear(b, -(int)sizeof(struct stack), sizeof(struct stack));
 	EMIT(b, NULL, JEQI(R7, 0, DONE));
-	if (probe->kind != PROBE_TRACEPOINT && probe->reason && b->p->has_consumed) {
+	if (probe->kind == PROBE_GROWN)
+		notes_compare(b);
+	if (!builder_is_tracepoint(b) && probe->reason && b->p->has_consumed) {
 		bpf_asm_title(b->a, "if (reason == SKB_CONSUMED) return");
 		builder_reason(b, R1);
 		EMIT_VALUES(b, JEQI(R1, (int)b->p->consumed, DONE));

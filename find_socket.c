@@ -9,6 +9,7 @@
 #include "arch.h"
 #include "builder.h"
 #include "find_socket.h"
+#include "notes.h"
 #include "probe.h"
 #include "program.h"
 
@@ -173,7 +174,7 @@ static void
 socket_from_registers(struct builder *b)
 {
 	EMIT(b, NULL, LABEL(FROM_REGISTERS));
-	if (b->p->probe->kind == PROBE_TRACEPOINT) {
+	if (builder_is_tracepoint(b)) {
 		EMIT(b, NULL, GOTO(NO_SOCKET));
 		return;
 	}
@@ -187,7 +188,13 @@ socket_from_registers(struct builder *b)
 		try_socket(b, IN_REGISTER);
 	}
 	socket_from_stack(b);
-	EMIT(b, "else a listener of its port", LABEL(NO_MATCH),
+	EMIT(b, NULL, LABEL(NO_MATCH));
+	if (b->p->probe->notes[0] && b->p->maps.notes >= 0) {
+		b->other = bpf_asm_label(b->a);
+		notes_read(b);
+		try_socket(b, IN_REGISTER);
+	}
+	EMIT(b, "else a listener of its port",
 	     LOAD(BPF_DW, R9, FP, SLOT(listener)), SUB(R9, R7));
 	read_sock(b, NO_LISTENER);
 	EMIT(b, NULL, GOTO(HAVE_SOCKET),
@@ -268,15 +275,34 @@ note_direction(struct builder *b)
 	EMIT(b, NULL, LABEL(OTHER), LABEL(PEER_KNOWN));
 }
 
+/*
+ * The noted socket has counted a drop: it is this packet's if it is its receiver.
+ * Else the count came from somewhere else, and this packet is not dropped.
+ */
+static void
+socket_that_counted(struct builder *b)
+{
+	EMIT(b, "r9 = the socket that has counted a drop",
+	     STORE(BPF_DW, FP, SLOT(listener), R7), LOAD(BPF_DW, R9, FP, SLOT(noted)));
+	b->other = bpf_asm_label(b->a);
+	try_socket(b, IN_FRAME);
+	EMIT(b, NULL, LOAD(BPF_DW, R9, FP, SLOT(listener)), SUB(R9, R7));
+	read_sock(b, DONE);
+}
+
 void
 find_socket(struct builder *b)
 {
 	bpf_asm_title(b->a, "skb->dev and skb->sk");
 	EMIT_VALUES(b, READ(SLOT(links), 16, R7, builder_links(b), DONE));
-	socket_given(b);
-	socket_from_buffer(b);
-	socket_from_registers(b);
-	skip_copies(b);
+	if (b->p->probe->kind == PROBE_GROWN) {
+		socket_that_counted(b);
+	} else {
+		socket_given(b);
+		socket_from_buffer(b);
+		socket_from_registers(b);
+		skip_copies(b);
+	}
 	EMIT(b, "the socket's state", LABEL(HAVE_SOCKET),
 	     LOAD(BPF_B, R1, SOCK, SOCK_STATE), STORE(BPF_B, FP, SLOT(event.state), R1),
 	     SET_KNOWN(EVENT_HAS_SOCKET));

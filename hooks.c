@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The places in the kernel where our programs run: made, attached, taken away. */
 #include <linux/bpf.h>
+#include <linux/version.h>
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "attach.h"
@@ -12,12 +14,13 @@
 #include "tracer.h"
 
 static int
-add_hook(struct tracer *t, unsigned probe, int event, int8_t skb)
+add_hook(struct tracer *t, unsigned probe, int event, int8_t skb, bool is_note)
 {
 	if (event < 0)
 		return event;
 	t->hook[t->hooks++] = (struct tracer_hook){
 		.event = event, .program = -1, .probe = (uint8_t)probe, .skb = skb,
+		.is_note = is_note,
 	};
 	return 0;
 }
@@ -81,6 +84,15 @@ load_program(struct tracer *t, unsigned i, uint32_t type, uint8_t arguments, enu
 	return tracer_load(t, type);
 }
 
+static int
+load_note(struct tracer *t, unsigned i, enum step *step)
+{
+	int error = tracer_build_note(t, i);
+
+	*step = error ? STEP_BUILD : STEP_LOAD;
+	return error ? error : tracer_load(t, BPF_PROG_TYPE_KPROBE);
+}
+
 /* How many arguments it has is found by trying: a program that reads more is refused. */
 static void
 open_tracepoint(struct tracer *t, unsigned i)
@@ -96,7 +108,8 @@ open_tracepoint(struct tracer *t, unsigned i)
 			continue;
 		step = STEP_TRACEPOINT;
 		t->probe[i].arguments = n;
-		error = add_hook(t, i, attach_raw_tracepoint(program, probe_get(i)->symbol), 0);
+		error = add_hook(t, i, attach_raw_tracepoint(program, probe_get(i)->symbol), 0,
+		                 false);
 		if (error)
 			close(program);
 		else
@@ -112,28 +125,86 @@ make_kprobe(struct tracer *t, const char *function, uint64_t address)
 	return kprobes_make(&t->kprobes, function, address, (int)t->rings.first);
 }
 
+/* How many of the functions that note for a probe have a kprobe now. */
+static unsigned
+add_notes(struct tracer *t, unsigned i)
+{
+	unsigned count = 0;
+
+	for (unsigned n = 0; n < 2 && probe_get(i)->notes[n]; n++)
+		count += !add_hook(t, i, make_kprobe(t, probe_get(i)->notes[n], 0), 0, true);
+	return count;
+}
+
+/* Without what is noted it misses a socket now and then, and no drop. */
 static void
 open_kprobe(struct tracer *t, unsigned i)
 {
 	int event = make_kprobe(t, probe_get(i)->symbol, 0);
 
-	note(t, i, t->kprobes.error ? STEP_PMU : STEP_KPROBE, add_hook(t, i, event, 0));
+	if (event >= 0)
+		add_notes(t, i);
+	note(t, i, t->kprobes.error ? STEP_PMU : STEP_KPROBE, add_hook(t, i, event, 0, false));
+}
+
+/* An event of tracefs, where there are no raw tracepoints. */
+static void
+open_event(struct tracer *t, unsigned i)
+{
+	int event = kprobes_event(&t->kprobes, probe_get(i)->symbol, (int)t->rings.first);
+
+	note(t, i, STEP_TRACEPOINT, add_hook(t, i, event, 0, false));
+}
+
+/*
+ * Does tcp_drop() free with the function of a probe that is attached? Then it is
+ * seen there. So it is from 5.18 on, and before where reasons were backported.
+ */
+static bool
+drops_with_reasons(struct tracer *t)
+{
+	static const char *const names[] = { "sk_skb_reason_drop", "kfree_skb_reason" };
+	const struct kallsyms *symbols = NULL;
+	struct inlined found = { 0 };
+	uint64_t start, end;
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!tracer_attached(t, names[i]))
+			continue;
+		symbols = tracer_symbols(t);
+		if (symbols && (kallsyms_function(symbols, "tcp_drop_reason", &start, &end)
+		                || !sites_find(&found, symbols, names[i], t->read)))
+			return true;
+	}
+	return false;
+}
+
+/* Looks for inlined tcp_drop() once: what it is called with, and where sk_drops is. */
+static int
+find_sites(struct tracer *t)
+{
+	const struct kallsyms *symbols;
+
+	if (t->kprobes.error || t->sites_searched)
+		return t->kprobes.error ? t->kprobes.error : t->sites_error;
+	symbols = tracer_symbols(t);
+	t->sites_error = symbols ? sites_find(&t->inlined, symbols, "__kfree_skb", t->read)
+	                         : t->symbols_error;
+	t->sites_searched = true;
+	return t->sites_error;
 }
 
 /* A site whose kprobe is refused is one that is not probed; --check tells how many. */
 static void
 open_sites(struct tracer *t, unsigned i)
 {
-	const struct kallsyms *symbols = t->kprobes.error ? NULL : tracer_symbols(t);
-	int error = t->kprobes.error ? t->kprobes.error : t->symbols_error;
+	int error = find_sites(t);
 	unsigned before = t->hooks;
 
-	if (symbols)
-		error = sites_find(&t->inlined, symbols, probe_get(i)->symbol, t->read);
 	for (unsigned n = 0; n < t->inlined.count && !error; n++) {
 		const struct inlined_site *site = &t->inlined.site[n];
 
-		if (add_hook(t, i, make_kprobe(t, NULL, site->address), site->skb))
+		if (add_hook(t, i, make_kprobe(t, NULL, site->address), site->skb, false))
 			t->inlined.unclear++;
 	}
 	if (!error && t->hooks == before)
@@ -141,15 +212,36 @@ open_sites(struct tracer *t, unsigned i)
 	note(t, i, t->kprobes.error ? STEP_PMU : STEP_SITES, error);
 }
 
+/* Where sk_drops is stands in the same text, whether the sites are understood or not. */
+static void
+open_grown(struct tracer *t, unsigned i)
+{
+	int error = find_sites(t);
+
+	if (t->inlined.sk_drops)
+		error = add_hook(t, i, make_kprobe(t, probe_get(i)->symbol, 0), 0, false);
+	if (!error && add_notes(t, i) < 2)
+		error = -ENOENT;
+	note(t, i, t->kprobes.error ? STEP_PMU : t->inlined.sk_drops ? STEP_KPROBE : STEP_SITES,
+	     error);
+}
+
 /* The program of a hook: that of an earlier one which would be the same, or a new one. */
 static int
 load_hook(struct tracer *t, struct tracer_hook *h, enum step *step)
 {
+	bool is_event = probe_get(h->probe)->kind == PROBE_EVENT;
+
 	for (const struct tracer_hook *other = t->hook; other < h; other++)
-		if (other->probe == h->probe && other->skb == h->skb)
+		if (other->probe == h->probe && other->skb == h->skb
+		    && other->is_note == h->is_note)
 			h->program = other->program;
-	if (h->program < 0)
-		h->program = load_program(t, h->probe, BPF_PROG_TYPE_KPROBE, (uint8_t)h->skb, step);
+	if (h->program < 0 && h->is_note)
+		h->program = load_note(t, h->probe, step);
+	else if (h->program < 0)
+		h->program = load_program(t, h->probe, is_event ? BPF_PROG_TYPE_TRACEPOINT
+		                                                : BPF_PROG_TYPE_KPROBE,
+		                          (uint8_t)h->skb, step);
 	if (h->program < 0)
 		return h->program;
 	*step = STEP_BIND;
@@ -173,8 +265,7 @@ load_kprobes(struct tracer *t)
 
 /*
  * Is the probe to be tried? Of those that a kernel has one of, the first is
- * enough. Inlined tcp_drop() is looked for where there is none to probe; from
- * 5.18 on it frees with what the other probes see.
+ * enough. Inlined tcp_drop() is looked for where there is none to probe.
  */
 static bool
 is_wanted(const struct tracer *t, unsigned i, bool shared)
@@ -185,8 +276,11 @@ is_wanted(const struct tracer *t, unsigned i, bool shared)
 		return false;
 	if (t->options->probe)
 		return true;
-	if (probe->kind == PROBE_SITES)
-		return t->version <= probe->last && !tracer_attached(t, "tcp_drop");
+	if (probe->kind == PROBE_SITES || probe->kind == PROBE_GROWN)
+		return !t->drops_with_reasons && !tracer_attached(t, "tcp_drop")
+		       && !tracer_attached(t, "inlined");
+	if (probe->kind == PROBE_EVENT)
+		return !tracer_attached(t, "tracepoint");
 	return !(probe->instead && shared);
 }
 
@@ -203,6 +297,17 @@ open_kind(struct tracer *t, enum probe_kind kind, void (*open)(struct tracer *, 
 	return shared;
 }
 
+/* One that only calls what another probe sees would show its drops twice. */
+static void
+settle_tcp_drop(struct tracer *t)
+{
+	t->drops_with_reasons = t->version >= KERNEL_VERSION(5, 18, 0) || drops_with_reasons(t);
+	for (unsigned i = 0; i < PROBES; i++)
+		if (t->drops_with_reasons && !t->options->probe && t->probe[i].attached
+		    && !strcmp(probe_get(i)->name, "tcp_drop"))
+			note(t, i, STEP_REPEATS, -EEXIST);
+}
+
 /*
  * The kprobes are made first, as a function that is not there costs no program;
  * then the tracepoint, then the kprobes' programs: each side marks or looks for
@@ -215,14 +320,19 @@ hooks_open(struct tracer *t)
 
 	if (!open_kind(t, PROBE_KPROBE, open_kprobe))
 		t->maps.marks = -1;
+	settle_tcp_drop(t);
 	open_kind(t, PROBE_SITES, open_sites);
+	open_kind(t, PROBE_GROWN, open_grown);
 	open_kind(t, PROBE_TRACEPOINT, open_tracepoint);
-	if (!tracer_has(t, PROBE_TRACEPOINT))
+	open_kind(t, PROBE_EVENT, open_event);
+	if (!tracer_attached(t, "tracepoint"))
 		t->maps.marks = -1;
 	load_kprobes(t);
 	t->maps.marks = marks;
-	return tracer_has(t, PROBE_KPROBE) || tracer_has(t, PROBE_SITES)
-	       || tracer_has(t, PROBE_TRACEPOINT) ? 0 : -1;
+	for (unsigned i = 0; i < PROBES; i++)
+		if (t->probe[i].attached)
+			return 0;
+	return -1;
 }
 
 int
@@ -244,7 +354,7 @@ hooks_enable(struct tracer *t)
 void
 hooks_detach(struct tracer *t)
 {
-	for (unsigned kind = PROBE_KPROBE; kind <= PROBE_TRACEPOINT; kind++)
+	for (unsigned kind = PROBE_KPROBE; kind <= PROBE_EVENT; kind++)
 		for (unsigned i = 0; i < t->hooks; i++)
 			if (probe_get(t->hook[i].probe)->kind == kind)
 				attach_close(&t->hook[i].event);

@@ -18,6 +18,7 @@
 enum {
 	REACH = 40, /* bytes between the add and the call; 3 to 20 were seen */
 	CALL  = 5,  /* length of call and jmp rel32 */
+	ENOUGH = 3, /* sites that are not understood but agree: 9 there are */
 };
 
 static int32_t
@@ -99,20 +100,22 @@ inlined_scan(struct inlined *found, const uint8_t *text, size_t n, uint64_t addr
 
 		if (length && found->count < INLINED_MAX)
 			found->site[found->count++] = (struct inlined_site){
-				.address = address + i, .sk_drops = displacement,
+				.address = address + i, .sk_drops = displacement, .frees = call < n,
 				.skb = call < n ? find_argument(text + i + length, text + call) : -1,
 			};
 	}
 }
 
+/* Sites that free, with that displacement; those that are understood count more. */
 static unsigned
-count_sites(const struct inlined *found, int32_t displacement)
+weigh(const struct inlined *found, int32_t displacement)
 {
-	unsigned count = 0;
+	unsigned weight = 0;
 
 	for (unsigned i = 0; i < found->count; i++)
-		count += found->site[i].skb >= 0 && found->site[i].sk_drops == displacement;
-	return count;
+		if (found->site[i].frees && found->site[i].sk_drops == displacement)
+			weight += found->site[i].skb >= 0 ? INLINED_MAX : 1;
+	return weight;
 }
 
 void
@@ -121,18 +124,20 @@ inlined_finish(struct inlined *found)
 	unsigned most = 0, kept = 0;
 
 	for (unsigned i = 0; i < found->count; i++) {
-		unsigned count = count_sites(found, found->site[i].sk_drops);
+		unsigned weight = weigh(found, found->site[i].sk_drops);
 
-		if (count > most)
+		if (weight > most)
 			found->sk_drops = found->site[i].sk_drops;
-		most = count > most ? count : most;
+		most = weight > most ? weight : most;
 	}
+	if (most < ENOUGH)
+		found->sk_drops = 0;
 	for (unsigned i = 0; i < found->count; i++) {
 		struct inlined_site site = found->site[i];
 
-		if (site.skb >= 0 && most && (site.sk_drops == found->sk_drops || !site.sk_drops))
+		if (site.skb >= 0 && (site.sk_drops == found->sk_drops || !site.sk_drops))
 			found->site[kept++] = site;
-		else if (most && site.sk_drops == found->sk_drops)
+		else if (found->sk_drops && site.sk_drops == found->sk_drops)
 			found->unclear++;
 	}
 	found->count = kept;

@@ -7,6 +7,7 @@
 #ifndef INLINED_H
 #define INLINED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,12 +17,13 @@ struct inlined_site {
 	uint64_t address;  /* of the addition to sk_drops */
 	int32_t  sk_drops; /* its displacement */
 	int8_t   skb;      /* the register that holds the packet, 0 to 15; -1: not understood */
+	bool     frees;    /* target is called soon after */
 };
 
 struct inlined {
 	unsigned            count;
 	unsigned            unclear; /* places that add to sk_drops and do not decode further */
-	int32_t             sk_drops; /* offset of sk->sk_drops */
+	int32_t             sk_drops; /* offset of sk->sk_drops; 0: not known */
 	struct inlined_site site[INLINED_MAX];
 };
 
@@ -32,7 +34,8 @@ void inlined_scan(struct inlined *, const uint8_t *text, size_t n, uint64_t addr
 /*
  * After the last scan: keeps the sites whose displacement is that of most, or 0
  * (a register holds the address of sk_drops itself), and counts in unclear what
- * adds to sk_drops but is not understood.
+ * adds to sk_drops but is not understood. Where no site is, sk_drops is known if
+ * enough of them agree on it.
  */
 void inlined_finish(struct inlined *);
 

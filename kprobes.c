@@ -100,13 +100,13 @@ kprobes_open(struct kprobes *k, bool detached)
 }
 
 static int
-read_id(const struct kprobes *k, unsigned number)
+read_id(const struct kprobes *k, const char *event)
 {
-	char path[64], text[32];
+	char path[96], text[32];
 	const char *p = text;
 	ssize_t n;
 
-	text_format(path, sizeof(path), "events/%s%u/k%u/id", group, (unsigned)getpid(), number);
+	text_format(path, sizeof(path), "events/%s/id", event);
 	n = file_load(k->tracefs, path, text, sizeof(text));
 	return n < 0 ? (int)n : (int)text_number(&p);
 }
@@ -115,7 +115,7 @@ read_id(const struct kprobes *k, unsigned number)
 static int
 add(struct kprobes *k, const char *function, uint64_t address)
 {
-	char line[128], place[24];
+	char line[128], place[24], event[48];
 	int error;
 
 	text_format(place, sizeof(place), "0x%llx", (unsigned long long)address);
@@ -124,7 +124,11 @@ add(struct kprobes *k, const char *function, uint64_t address)
 		            k->first + k->count, function ? function : place);
 		error = write_line(k->file, line);
 	} while (error == -EEXIST && !k->count && ++k->first < FIRST_MAX);
-	return error ? error : read_id(k, k->first + k->count++);
+	if (error)
+		return error;
+	text_format(event, sizeof(event), "%s%u/k%u", group, (unsigned)getpid(),
+	            k->first + k->count++);
+	return read_id(k, event);
 }
 
 int
@@ -137,6 +141,14 @@ kprobes_make(struct kprobes *k, const char *function, uint64_t address, int cpu)
 	if (k->pmu >= 0)
 		return attach_kprobe(k->pmu, function, address, cpu);
 	id = add(k, function, address);
+	return id < 0 ? id : attach_event(id, cpu);
+}
+
+int
+kprobes_event(struct kprobes *k, const char *name, int cpu)
+{
+	int id = k->tracefs < 0 ? -ENODEV : read_id(k, name);
+
 	return id < 0 ? id : attach_event(id, cpu);
 }
 

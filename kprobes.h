@@ -38,6 +38,12 @@ void kprobes_open(struct kprobes *, bool detached);
  */
 int kprobes_make(struct kprobes *, const char *function, uint64_t address, int cpu);
 
+/*
+ * Opens an event of tracefs ("skb/kfree_skb"), which is off. The perf event, or
+ * -errno: -ENODEV when tracefs is not open, as with the PMU.
+ */
+int kprobes_event(struct kprobes *, const char *name, int cpu);
+
 /* Takes away all that was made in the file; the events must be closed. */
 void kprobes_close(struct kprobes *);
 

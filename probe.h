@@ -12,16 +12,19 @@
 enum probe_kind {
 	PROBE_KPROBE,     /* entry of a function, sees the registers */
 	PROBE_SITES,      /* kprobes at the calls of a function, where inlined.c finds them */
+	PROBE_GROWN,      /* entry of a function, a drop only when sk->sk_drops has grown */
 	PROBE_TRACEPOINT, /* raw tracepoint */
+	PROBE_EVENT,      /* the same as an event of tracefs: before 4.17 */
 };
 
-enum { PROBES = 6, PROBE_ALL = (1 << PROBES) - 1 };
+enum { PROBES = 8, PROBE_ALL = (1 << PROBES) - 1 };
 
 /* Arguments are counted from 1; 0 means the probe does not give that one. */
 struct probe {
 	const char     *name;     /* of --probe */
 	const char     *label;    /* "kprobe:kfree_skb", as shown in JSON */
 	const char     *symbol;   /* the function, or the tracepoint */
+	const char     *notes[2]; /* functions (sk, skb) that tell it whose packet is at work */
 	enum probe_kind kind;
 	uint8_t         sk, skb, location, reason;
 	bool            shared;   /* entered also while others hold the buffer: no drop then */

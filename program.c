@@ -12,6 +12,7 @@
 #include "builder.h"
 #include "find_packet.h"
 #include "find_socket.h"
+#include "notes.h"
 #include "probe.h"
 #include "program.h"
 
@@ -62,7 +63,7 @@ filter_ports(struct builder *b)
 static void
 skip_reported(struct builder *b)
 {
-	if (b->p->probe->kind != PROBE_TRACEPOINT || b->p->maps.marks < 0)
+	if (!builder_is_tracepoint(b) || b->p->maps.marks < 0)
 		return;
 	EMIT(b, "if (a kprobe has dealt with this skb) return",
 	     LOAD_MAP(R1, MAP_MARKS), MOV(R2, FP), ADDI(R2, SLOT(buffer)),
@@ -99,22 +100,29 @@ count_match(struct builder *b)
 /*
  * To 4.6 tcp_rcv_state_process() frees with kfree_skb() the SYN that its listener
  * has taken, or refused without a word: that is not told apart, and is no drop.
+ * What a listener's sk_drops has grown by may be SYNs that other CPUs refuse.
  */
 static void
 skip_taken(struct builder *b)
 {
 	enum { NOT_TAKEN = LOCAL };
 
-	if (!b->p->has_taker)
+	bool grown = b->p->probe->kind == PROBE_GROWN;
+
+	if (!b->p->has_taker && !grown)
 		return;
 	builder_scope(b);
 	EMIT(b, "if (a listener has taken the SYN) return",
 	     LOAD(BPF_B, R1, FP, SLOT(event.state)), JNEI(R1, LISTEN, NOT_TAKEN),
 	     LOAD(BPF_B, R1, FP, SLOT(event.tcp) + 13), ANDI(R1, FIN | SYN | RST | ACK),
-	     JNEI(R1, SYN, NOT_TAKEN),
-	     LOAD(BPF_DW, R1, FP, SLOT(event.location)));
-	EMIT_VALUES(b, LOAD64(R2, b->p->taker), LOAD64(R3, b->p->taker_end));
-	EMIT(b, NULL, JGT(R2, R1, NOT_TAKEN), JGT(R3, R1, DONE), LABEL(NOT_TAKEN));
+	     JNEI(R1, SYN, NOT_TAKEN));
+	if (grown)
+		EMIT(b, NULL, GOTO(DONE));
+	else
+		EMIT_VALUES(b, LOAD(BPF_DW, R1, FP, SLOT(event.location)),
+		            LOAD64(R2, b->p->taker), LOAD64(R3, b->p->taker_end),
+		            JGT(R2, R1, NOT_TAKEN), JGT(R3, R1, DONE));
+	EMIT(b, NULL, LABEL(NOT_TAKEN));
 }
 
 /* struct tcp_sock begins with struct sock; a listener's numbers mean nothing. */
@@ -298,6 +306,17 @@ program_build(struct bpf_asm *a, const struct program *p)
 	send_event(&b);
 	EMIT(&b, NULL, GOTO(DONE), LABEL(COPY));
 	mark_reported(&b);
+	EMIT(&b, "return 0", LABEL(DONE), MOVI(R0, 0), EXIT);
+	return bpf_asm_link(a);
+}
+
+int
+program_build_note(struct bpf_asm *a, const struct program *p)
+{
+	struct builder b = { .a = a, .p = p, .at = p->offsets->at };
+
+	bpf_asm_start(a, LABELS);
+	notes_write(&b);
 	EMIT(&b, "return 0", LABEL(DONE), MOVI(R0, 0), EXIT);
 	return bpf_asm_link(a);
 }

@@ -32,6 +32,7 @@ struct program_maps {
 	int bells;    /* perf event array, same rings: events that wake it at once */
 	int armed;    /* array of one uint32_t: not 0 while the reader sleeps without a time-out */
 	int marks;    /* hash of buffer addresses that a kprobe has reported; -1: not wanted */
+	int notes;    /* array of a struct note for each CPU; -1: not wanted */
 };
 
 /* A cache line each, as no CPU must wait for another. Per-CPU arrays are there from 4.6 on only. */
@@ -44,6 +45,7 @@ struct program {
 	const struct probe          *probe;
 	uint8_t                      index;     /* goes into event.probe */
 	uint8_t                      arguments; /* of the tracepoint; of sites: skb's register */
+	int32_t                      sk_drops;  /* where it is in struct sock; 0: not known */
 	int32_t                      read;      /* BPF_FUNC_probe_read[_kernel, 5.5 on] */
 	bool                         clears;    /* helpers fill only what was written (to 4.5) */
 	bool                         has_consumed;
@@ -60,5 +62,8 @@ struct program {
  * --offsets), or what bpf_asm_link() returns.
  */
 int program_build(struct bpf_asm *, const struct program *);
+
+/* Writes the program for the functions of probe->notes. 0, or what bpf_asm_link() returns. */
+int program_build_note(struct bpf_asm *, const struct program *);
 
 #endif

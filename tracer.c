@@ -15,6 +15,7 @@
 #include "hooks.h"
 #include "kprobes.h"
 #include "measure.h"
+#include "notes.h"
 #include "options.h"
 #include "text.h"
 #include "tracer.h"
@@ -75,31 +76,52 @@ open_maps(struct tracer *t)
 	struct program_maps *m = &t->maps;
 	uint32_t cpus = t->rings.count;
 	struct fds fds;
+	const int *const all[] = {
+		&m->counters, &m->rings, &m->bells, &m->armed, &m->marks, &m->notes,
+	};
 
 	m->counters = attach_map(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct program_counters), cpus);
 	m->armed = attach_map(BPF_MAP_TYPE_ARRAY, 4, 4, 1);
 	m->rings = attach_map(BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, cpus);
 	m->bells = attach_map(BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, cpus);
 	m->marks = attach_map(BPF_MAP_TYPE_HASH, 8, 4, MARKS);
+	m->notes = attach_map(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct note), cpus);
 	fds = (struct fds){ m->rings, m->bells };
-	if (m->counters < 0 || m->armed < 0 || m->rings < 0 || m->bells < 0 || m->marks < 0)
-		return m->counters < 0 ? m->counters : m->armed < 0 ? m->armed
-		     : m->rings < 0 ? m->rings : m->bells < 0 ? m->bells : m->marks;
+	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (*all[i] < 0)
+			return *all[i];
 	return rings_each(&t->rings, set_cpu, &fds);
 }
 
-int
-tracer_build(struct tracer *t, unsigned probe, uint8_t arguments)
+static struct program
+describe(struct tracer *t, unsigned probe, uint8_t arguments)
 {
 	struct program p = {
 		.probe = probe_get(probe), .index = (uint8_t)probe, .arguments = arguments,
 		.read = t->read, .clears = t->version < KERNEL_VERSION(4, 6, 0),
 		.offsets = &t->offsets, .filter = &t->filter, .maps = t->maps,
 		.has_taker = t->has_taker, .taker = t->taker, .taker_end = t->taker_end,
+		.sk_drops = t->inlined.sk_drops,
 	};
 
 	p.has_consumed = t->has_names && names_consumed(&t->names, &p.consumed);
+	return p;
+}
+
+int
+tracer_build(struct tracer *t, unsigned probe, uint8_t arguments)
+{
+	struct program p = describe(t, probe, arguments);
+
 	return program_build(&t->text, &p);
+}
+
+int
+tracer_build_note(struct tracer *t, unsigned probe)
+{
+	struct program p = describe(t, probe, 0);
+
+	return program_build_note(&t->text, &p);
 }
 
 const struct kallsyms *
@@ -268,6 +290,7 @@ tracer_close(struct tracer *t)
 	attach_close(&m->bells);
 	attach_close(&m->armed);
 	attach_close(&m->marks);
+	attach_close(&m->notes);
 	rings_close(&t->rings);
 	kallsyms_free(&t->symbols);
 }

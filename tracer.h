@@ -40,6 +40,7 @@ struct tracer_hook {
 	int     event;   /* file descriptors, -1: none */
 	int     program; /* hooks of one probe may share it */
 	uint8_t probe;
+	bool    is_note; /* it only notes whose packet is at work */
 	int8_t  skb;     /* of a site: the register that holds the packet */
 };
 
@@ -56,6 +57,9 @@ struct tracer {
 	int                   unasked_error;
 	int                   symbols_error; /* -errno of reading them */
 	bool                  symbols_read;
+	bool                  sites_searched;
+	bool                  drops_with_reasons; /* tcp_drop() frees with what gives reasons */
+	int                   sites_error;   /* -errno of looking for inlined tcp_drop() */
 	bool                  has_taker;     /* see struct program */
 	uint64_t              taker, taker_end;
 	bool                  reads_memory;  /* the kernel lets programs do so, for all we know */
@@ -69,7 +73,7 @@ struct tracer {
 	struct program_filter filter;
 	struct kallsyms       symbols;
 	struct inlined        inlined;       /* sites of tcp_drop() in the kernel's text */
-	struct tracer_hook    hook[INLINED_MAX + PROBES];
+	struct tracer_hook    hook[INLINED_MAX + 3 * PROBES];
 	struct names          names;
 	char                  error[1024];   /* what failed, and what to do about it */
 	struct bpf_asm        text;          /* the program built last */
@@ -108,6 +112,9 @@ int tracer_load(struct tracer *, uint32_t type);
 
 /* Builds the program of a probe into text, as it would be loaded. 0 or -errno. */
 int tracer_build(struct tracer *, unsigned probe, uint8_t arguments);
+
+/* The same for the program of its notes. */
+int tracer_build_note(struct tracer *, unsigned probe);
 
 void tracer_close(struct tracer *);
 

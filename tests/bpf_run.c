@@ -344,13 +344,16 @@ lookup(struct machine *m, struct value *result)
 	if (map == RUN_COUNTERS) {
 		result->base = (uint8_t *)m->run->counters;
 		result->size = sizeof(m->run->counters);
+	} else if (map == RUN_NOTES) {
+		result->base = (uint8_t *)m->run->note;
+		result->size = sizeof(m->run->note);
 	} else if (map == RUN_ARMED) {
 		result->base = (uint8_t *)&m->run->armed;
 		result->size = sizeof(m->run->armed);
 	} else {
 		return fault(m, "look-up in map %llu", (unsigned long long)map);
 	}
-	if (index != (map == RUN_COUNTERS ? m->run->cpu : 0))
+	if (index != (map == RUN_ARMED ? 0 : m->run->cpu))
 		result->base = NULL;
 	return true;
 }

@@ -23,7 +23,7 @@ enum {
 };
 
 /* Map numbers, as the program has them for file descriptors. */
-enum { RUN_COUNTERS = 100, RUN_RINGS, RUN_BELLS, RUN_ARMED, RUN_MARKED };
+enum { RUN_COUNTERS = 100, RUN_RINGS, RUN_BELLS, RUN_ARMED, RUN_MARKED, RUN_NOTES };
 
 struct run_region {
 	uint64_t    at;
@@ -47,6 +47,7 @@ struct bpf_run {
 	uint32_t    cpu;                       /* counters are those of this CPU */
 	uint64_t    counters[8];
 	uint32_t    armed;
+	uint64_t    note[3];                   /* struct note of this CPU */
 	uint64_t    mark[RUN_MARKS];
 	unsigned    marks;
 	int         output_error;              /* what perf_event_output returns */

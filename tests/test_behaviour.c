@@ -26,6 +26,7 @@ static const struct kernel kernels[] = {
 	{ "4.9",  KERNEL_VERSION(4, 9, 229), "kfree_skb", 0, BPF_FUNC_probe_read, false },
 	{ "4.9",  KERNEL_VERSION(4, 9, 229), "tcp_drop", 0, BPF_FUNC_probe_read, false },
 	{ "4.9",  KERNEL_VERSION(4, 9, 229), "inlined", 7, BPF_FUNC_probe_read, false },
+	{ "4.9",  KERNEL_VERSION(4, 9, 229), "tracepoint", 3, BPF_FUNC_probe_read, false },
 	{ "5.4",  KERNEL_VERSION(5, 4, 273), "tracepoint", 2, BPF_FUNC_probe_read, false },
 	{ "5.10", KERNEL_VERSION(5, 10, 255), "kfree_skb", 0, BPF_FUNC_probe_read_kernel, false },
 	{ "5.10", KERNEL_VERSION(5, 10, 255), "tcp_drop", 0, BPF_FUNC_probe_read_kernel, false },

@@ -16,16 +16,19 @@
 #include "../attach.h"
 #include "../bpf_asm.h"
 #include "../kernel.h"
+#include "../notes.h"
 #include "../offsets.h"
 #include "../probe.h"
 #include "../program.h"
 #include "tap.h"
 
+enum { RAW_TRACEPOINT = PROBES - 2 };
+
 static struct bpf_asm code;
 static struct offsets offsets;
 
 static const struct program_maps numbered = {
-	.counters = 0, .rings = 1, .bells = 2, .armed = 3, .marks = 4,
+	.counters = 0, .rings = 1, .bells = 2, .armed = 3, .marks = 4, .notes = 5,
 };
 
 static const uint32_t versions[] = {
@@ -58,7 +61,7 @@ build(unsigned probe, uint32_t version, uint8_t arguments, const struct program_
 		.read = version >= KERNEL_VERSION(5, 5, 0) ? BPF_FUNC_probe_read_kernel
 		                                           : BPF_FUNC_probe_read,
 		.has_consumed = version >= KERNEL_VERSION(6, 6, 0), .consumed = 1,
-		.clears = version < KERNEL_VERSION(4, 6, 0),
+		.clears = version < KERNEL_VERSION(4, 6, 0), .sk_drops = 168,
 		.offsets = &offsets, .filter = filter, .maps = maps,
 	};
 
@@ -105,7 +108,7 @@ list_filter(const char *name)
 	for (size_t i = 0; file && i < COUNT(filters); i++) {
 		if (strcmp(filters[i].name, name) != 0)
 			continue;
-		build(PROBES - 1, KERNEL_VERSION(6, 12, 0), 4, &filters[i].filter, numbered);
+		build(RAW_TRACEPOINT, KERNEL_VERSION(6, 12, 0), 4, &filters[i].filter, numbered);
 		list(file);
 	}
 	if (file)
@@ -307,10 +310,11 @@ static void
 test_all_limits(void)
 {
 	for (size_t v = 0; v < COUNT(versions); v++) {
-		for (unsigned i = 0; i + 1 < PROBES; i++)
-			test_limits(versions[v], i, 0);
+		for (unsigned i = 0; i < PROBES; i++)
+			if (i != RAW_TRACEPOINT)
+				test_limits(versions[v], i, 0);
 		for (uint8_t arguments = 2; arguments <= 4; arguments++)
-			test_limits(versions[v], PROBES - 1, arguments);
+			test_limits(versions[v], RAW_TRACEPOINT, arguments);
 	}
 }
 
@@ -354,7 +358,7 @@ test_misfits(void)
 		offsets_table(&offsets, KERNEL_VERSION(6, 12, 0));
 		if (offsets_override(&offsets, misfits[i].list, err, sizeof(err)))
 			printf("Bail out! %s\n", err);
-		p.probe = probe_get(PROBES - 1);
+		p.probe = probe_get(RAW_TRACEPOINT);
 		CHECK_INT(program_build(&code, &p), misfits[i].want, "offsets: %s",
 			  misfits[i].list);
 		p.probe = probe_get(0);
@@ -395,9 +399,10 @@ test_load(unsigned probe, uint32_t version, const struct filter *filter, struct 
 {
 	enum { LOG = 16 << 20 };
 	static char log[LOG];
-	bool kprobe = probe_get(probe)->kind != PROBE_TRACEPOINT;
+	enum probe_kind kind = probe_get(probe)->kind;
 	struct attach_program p = {
-		.type = kprobe ? BPF_PROG_TYPE_KPROBE : BPF_PROG_TYPE_RAW_TRACEPOINT,
+		.type = kind == PROBE_TRACEPOINT ? BPF_PROG_TYPE_RAW_TRACEPOINT
+		        : kind == PROBE_EVENT ? BPF_PROG_TYPE_TRACEPOINT : BPF_PROG_TYPE_KPROBE,
 		.insn = code.insn, .version = version, .log = log, .log_size = LOG,
 	};
 	int fd;
@@ -421,6 +426,31 @@ test_load(unsigned probe, uint32_t version, const struct filter *filter, struct 
 	}
 }
 
+/* The program of a probe's notes: within the limits, and loaded. */
+static void
+test_load_note(unsigned probe, uint32_t version, struct program_maps maps)
+{
+	static const struct program_filter none;
+	struct program q = {
+		.probe = probe_get(probe), .offsets = &offsets, .filter = &none, .maps = maps,
+		.read = version >= KERNEL_VERSION(5, 5, 0) ? BPF_FUNC_probe_read_kernel
+		                                           : BPF_FUNC_probe_read,
+		.sk_drops = 168,
+	};
+	struct attach_program p = { .type = BPF_PROG_TYPE_KPROBE, .insn = code.insn,
+	                            .version = version };
+	int fd;
+
+	if (!q.probe->notes[0])
+		return;
+	CHECK_INT(program_build_note(&code, &q), 0, "builds: notes of %s", q.probe->label);
+	CHECK(!check_limits(), "limits: notes of %s", q.probe->label);
+	p.count = code.count;
+	fd = attach_load(&p);
+	if (CHECK(fd >= 0, "verifier: notes of %s", q.probe->label))
+		close(fd);
+}
+
 static void
 test_verifier(void)
 {
@@ -430,6 +460,7 @@ test_verifier(void)
 		.bells = attach_map(BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, 1),
 		.armed = attach_map(BPF_MAP_TYPE_ARRAY, 4, 4, 1),
 		.marks = attach_map(BPF_MAP_TYPE_HASH, 8, 4, 16),
+		.notes = attach_map(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct note), 64),
 	};
 	uint32_t version = kernel_version();
 	char cause[128];
@@ -442,6 +473,8 @@ test_verifier(void)
 		return;
 	}
 	for (unsigned probe = 0; probe < PROBES; probe++)
+		test_load_note(probe, version, maps);
+	for (unsigned probe = 0; probe < PROBES; probe++)
 		for (size_t i = 0; i < COUNT(filters); i++)
 			if (!filters[i].filter.pidns_ino || version >= KERNEL_VERSION(5, 7, 0))
 				test_load(probe, version, &filters[i], maps);
@@ -450,6 +483,7 @@ test_verifier(void)
 	close(maps.bells);
 	close(maps.armed);
 	close(maps.marks);
+	close(maps.notes);
 }
 
 int

@@ -28,7 +28,7 @@ world_put_skb(struct world *w, enum offset id, uint64_t value, size_t size)
 bool
 world_is_kprobe(const struct world *w)
 {
-	return w->probe->kind != PROBE_TRACEPOINT;
+	return w->probe->kind != PROBE_TRACEPOINT && w->probe->kind != PROBE_EVENT;
 }
 
 bool
@@ -54,16 +54,21 @@ world_set_argument(struct world *w, unsigned number, uint64_t value)
 		w->regs.rdx = value;
 }
 
+/* Of two with one name, that of the kernel. */
 static const struct probe *
-find_probe(const char *name, uint8_t *index)
+find_probe(const struct kernel *k, uint8_t *index)
 {
 	for (unsigned i = 0; i < PROBES; i++) {
-		if (!strcmp(probe_get(i)->name, name)) {
+		const struct probe *p = probe_get(i);
+
+		if (!strcmp(p->name, k->probe)
+		    && (p->kind != PROBE_EVENT || k->version <= p->last)
+		    && (p->kind != PROBE_TRACEPOINT || k->version >= p->first)) {
 			*index = (uint8_t)i;
-			return probe_get(i);
+			return p;
 		}
 	}
-	printf("Bail out! no probe %s\n", name);
+	printf("Bail out! no probe %s\n", k->probe);
 	exit(1);
 }
 
@@ -290,7 +295,7 @@ world_make(struct world *w, const struct kernel *k, const struct packet *packet)
 	memset(w, 0, sizeof(*w));
 	w->kernel = k;
 	offsets_table(&w->o, k->version);
-	w->probe = find_probe(k->probe, &w->program.index);
+	w->probe = find_probe(k, &w->program.index);
 	w->program.probe = w->probe;
 	w->program.arguments = k->arguments;
 	w->program.read = k->read;
@@ -300,7 +305,7 @@ world_make(struct world *w, const struct kernel *k, const struct packet *packet)
 	w->program.filter = &w->filter;
 	w->program.maps = (struct program_maps){
 		.counters = RUN_COUNTERS, .rings = RUN_RINGS, .bells = RUN_BELLS,
-		.armed = RUN_ARMED, .marks = RUN_MARKED,
+		.armed = RUN_ARMED, .marks = RUN_MARKED, .notes = RUN_NOTES,
 	};
 	w->run.cpu = 5;
 	memset(w->skb, 0xcc, sizeof(w->skb));
@@ -314,8 +319,8 @@ world_make(struct world *w, const struct kernel *k, const struct packet *packet)
 	world_put(w->net, w->o.at[NET_INUM], INUM, 4);
 	world_put(w->dev, w->o.at[DEV_IFINDEX], DEV, 4);
 	/* at an entry the return address is on the stack; at a call the place is its own */
-	w->frame[0] = w->probe->kind == PROBE_KPROBE ? LOCATION : LOCATION + 0x1000;
-	w->regs.rip = w->probe->kind == PROBE_KPROBE ? LOCATION - 0x1000 : LOCATION;
+	w->frame[0] = w->probe->kind != PROBE_SITES ? LOCATION : LOCATION + 0x1000;
+	w->regs.rip = w->probe->kind != PROBE_SITES ? LOCATION - 0x1000 : LOCATION;
 	w->regs.rsp = AT_STACK;
 	bpf_run_map(&w->run, AT_SKB, w->skb, sizeof(w->skb));
 	bpf_run_map(&w->run, AT_HEAD, w->head, sizeof(w->head));
@@ -329,12 +334,12 @@ world_make(struct world *w, const struct kernel *k, const struct packet *packet)
 	world_set_argument(w, w->probe->reason, (uint64_t)0xdeadbeef << 32 | REASON);
 }
 
-const char *
-world_run(struct world *w)
+static const char *
+run(struct world *w, int (*build)(struct bpf_asm *, const struct program *))
 {
 	static struct bpf_asm code;
 	static char text[160];
-	int error = program_build(&code, &w->program);
+	int error = build(&code, &w->program);
 
 	if (error) {
 		snprintf(text, sizeof(text), "cannot be built: %d", error);
@@ -345,6 +350,25 @@ world_run(struct world *w)
 	if (!bpf_run(&w->run, code.insn, code.count))
 		return w->run.fault;
 	return w->run.result ? "does not return 0" : NULL;
+}
+
+const char *
+world_run(struct world *w)
+{
+	return run(w, program_build);
+}
+
+const char *
+world_note(struct world *w, uint64_t sk, uint64_t skb)
+{
+	struct pt_regs before = w->regs;
+	const char *wrong;
+
+	w->regs.rdi = sk;
+	w->regs.rsi = skb;
+	wrong = run(w, program_build_note);
+	w->regs = before;
+	return wrong;
 }
 
 struct event

@@ -126,6 +126,9 @@ void world_put_skb(struct world *, enum offset, uint64_t value, size_t size);
 /* Builds the program and runs it once. NULL, or what went wrong. */
 const char *world_run(struct world *);
 
+/* Runs the program that notes a socket and its packet. NULL, or what went wrong. */
+const char *world_note(struct world *, uint64_t sk, uint64_t skb);
+
 /* The same, and one event must be sent, or none; it must have all that every drop has. */
 const char *world_expect(struct world *, bool shown);
 
