@@ -14,10 +14,10 @@ nft_in(struct run *r)
 {
 	struct packet p = conn_packet(&r->c, SYN, 0);
 
-	if (nft_drop(r->c.dport, false) < 0)
+	if (nft_drop(NFT_IN, r->c.dport) < 0)
 		return case_skip(r, no_nft);
 	case_drop(r, &p);
-	nft_clear();
+	nft_clear(NFT_IN);
 	return NULL;
 }
 
@@ -29,11 +29,11 @@ nft_in_established(struct run *r)
 
 	if (error)
 		return error;
-	if (nft_drop(r->c.dport, false) < 0)
+	if (nft_drop(NFT_IN, r->c.dport) < 0)
 		return case_skip(r, no_nft);
 	p = conn_packet(&r->c, ACK | PSH, 10);
 	case_drop(r, &p);
-	nft_clear();
+	nft_clear(NFT_IN);
 	return NULL;
 }
 
@@ -49,13 +49,13 @@ nft_out(struct run *r)
 	net_addresses(p.ip, p.daddr, p.saddr);
 	p.seq = r->c.rcv_nxt;
 	p.ack = r->c.snd_nxt;
-	if (nft_drop(r->c.dport, true) < 0)
+	if (nft_drop(NFT_OUT, r->c.dport) < 0)
 		return case_skip(r, no_nft);
 	record_drop(&r->what->expected, &p);
 	if (send(r->c.fd, "0123456789", 10, MSG_NOSIGNAL) != 10)
 		error = "cannot send";
 	/* Before the retransmission timer, and before the reset that ends this. */
-	nft_clear();
+	nft_clear(NFT_OUT);
 	return error;
 }
 

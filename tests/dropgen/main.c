@@ -38,6 +38,7 @@ static const struct {
 	{ cases_ip, &cases_ip_count },
 	{ cases_filter, &cases_filter_count },
 	{ cases_never, &cases_never_count },
+	{ cases_socket, &cases_socket_count },
 };
 
 static const char usage_text[] =

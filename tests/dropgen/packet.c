@@ -64,6 +64,7 @@ build_ip4(const struct packet *p, uint8_t *buf, size_t segment)
 	size_t n = p->ip_options ? 24 : 20;
 
 	buf[0] = (uint8_t)(0x40 | n / 4);
+	buf[1] = p->tos;
 	packet_put16(buf + 2, (unsigned int)(n + segment + p->extra));
 	packet_put16(buf + 6, 0x4000);
 	buf[8] = p->ttl ? p->ttl : 64;
@@ -81,7 +82,7 @@ build_ip6(const struct packet *p, uint8_t *buf, size_t segment)
 	static const uint8_t padding[8] = { PROTO_TCP, 0, 1, 4 };
 	size_t n = p->ip_options ? 48 : 40;
 
-	buf[0] = 0x60;
+	packet_put16(buf, 0x6000u | (unsigned int)p->tos << 4);
 	packet_put16(buf + 4, (unsigned int)(n - 40 + segment + p->extra));
 	buf[6] = p->ip_options ? PROTO_DSTOPTS : PROTO_TCP;
 	buf[7] = p->ttl ? p->ttl : 64;

@@ -24,6 +24,7 @@ struct packet {
 	uint32_t ack;
 	uint8_t flags;
 	uint8_t ttl;
+	uint8_t tos;
 	uint16_t window;
 	uint8_t opts[40];
 	size_t nopts;           /* a multiple of 4 */
