@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "conn.h"
+#include "link.h"
 #include "net.h"
 
 enum { WAIT_MS = 2000, PROTO_ICMP = 1, ECHO_REQUEST = 8, ECHO_ID = 0x7764 };
@@ -39,6 +40,17 @@ now_ms(void)
 	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
 }
 
+/* The remote host's address and the kernel's. */
+static void
+ends(const struct conn *c, uint8_t theirs[16], uint8_t ours[16])
+{
+	uint8_t near[16];
+
+	net_addresses(c->ip, theirs, ours);
+	if (c->beyond)
+		link_addresses(c->ip, ours, near);
+}
+
 struct packet
 conn_packet(struct conn *c, unsigned int flags, size_t len)
 {
@@ -53,7 +65,7 @@ conn_packet(struct conn *c, unsigned int flags, size_t len)
 		.len = len,
 	};
 
-	net_addresses(c->ip, p.saddr, p.daddr);
+	ends(c, p.saddr, p.daddr);
 	if (c->timestamps)
 		packet_timestamp(&p, c->tsval, flags & ACK ? c->tsecr : 0);
 	return p;
@@ -137,8 +149,9 @@ conn_drain(int tun, int ms)
 		;
 }
 
-void
-conn_settle(int tun)
+/* Asks this IPv4 address for an echo and waits for it. */
+static void
+echo(int tun, const uint8_t address[4])
 {
 	static unsigned int count;
 	struct packet like = { .ip = 4 };
@@ -148,6 +161,7 @@ conn_settle(int tun)
 
 	count++;
 	net_addresses(4, like.saddr, like.daddr);
+	memcpy(like.daddr, address, 4);
 	packet_build(&like, buf);
 	memset(icmp, 0, 20);
 	buf[9] = PROTO_ICMP;
@@ -165,6 +179,27 @@ conn_settle(int tun)
 			return;
 }
 
+void
+conn_settle(int tun)
+{
+	uint8_t remote[16], local[16];
+
+	net_addresses(4, remote, local);
+	echo(tun, local);
+}
+
+void
+conn_arrive(struct conn *c)
+{
+	uint8_t there[16], here[16];
+
+	conn_settle(c->tun);
+	if (!c->beyond)
+		return;
+	link_addresses(4, there, here);
+	echo(c->tun, there);
+}
+
 static socklen_t
 address(const struct conn *c, struct sockaddr_storage *ss, bool remote, uint16_t port)
 {
@@ -173,7 +208,7 @@ address(const struct conn *c, struct sockaddr_storage *ss, bool remote, uint16_t
 	uint8_t theirs[16], ours[16];
 
 	memset(ss, 0, sizeof(*ss));
-	net_addresses(c->ip, theirs, ours);
+	ends(c, theirs, ours);
 	if (c->ip == 4 && !c->mapped) {
 		sin->sin_family = AF_INET;
 		sin->sin_port = htons(port);
@@ -189,10 +224,23 @@ address(const struct conn *c, struct sockaddr_storage *ss, bool remote, uint16_t
 }
 
 static int
+open_socket(const struct conn *c, int family)
+{
+	int fd;
+
+	if (c->beyond)
+		link_enter();
+	fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (c->beyond)
+		link_leave();
+	return fd;
+}
+
+static int
 bound_socket(struct conn *c)
 {
 	int family = c->ip == 4 && !c->mapped ? AF_INET : AF_INET6;
-	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = open_socket(c, family);
 	int on = 1, only = !c->mapped;
 	struct sockaddr_storage ss;
 	socklen_t n = address(c, &ss, false, c->dport);
@@ -311,7 +359,7 @@ conn_close(struct conn *c)
 {
 	struct linger now = { .l_onoff = 1, .l_linger = 0 };
 
-	conn_settle(c->tun);
+	conn_arrive(c);
 	if (c->fd >= 0) {
 		conn_consume(c);
 		setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));

@@ -15,6 +15,7 @@ struct conn {
 	uint16_t dport;         /* the kernel's */
 
 	bool timestamps;        /* negotiate them */
+	bool beyond;            /* the kernel's side is in the second namespace */
 	bool mapped;            /* an IPv6 socket on the kernel's side */
 	int rcvbuf;             /* of the listener, 0: as it is */
 	int backlog;
@@ -58,6 +59,9 @@ void conn_drain(int tun, int ms);
  * the device may leave a packet to ksoftirqd; an echo request waits behind it.
  */
 void conn_settle(int tun);
+
+/* The same when the packet had to go to this connection's namespace. */
+void conn_arrive(struct conn *c);
 
 /* Takes what is in the socket. */
 void conn_consume(struct conn *c);

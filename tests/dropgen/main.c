@@ -15,6 +15,7 @@
 
 #include "cases.h"
 #include "flood.h"
+#include "link.h"
 #include "net.h"
 
 enum { FIRST_SPORT = 30000, FIRST_DPORT = 10000, PORTS_A_CASE = 8, QUIET_MS = 100 };
@@ -39,6 +40,7 @@ static const struct {
 	{ cases_filter, &cases_filter_count },
 	{ cases_never, &cases_never_count },
 	{ cases_socket, &cases_socket_count },
+	{ cases_link, &cases_link_count },
 };
 
 static const char usage_text[] =
@@ -65,9 +67,11 @@ case_drop_as(struct run *r, const struct packet *p, const char *states, const ch
 
 	e.states = states;
 	e.reasons = reasons;
+	if (r->c.beyond)
+		e.netns = link_netns();
 	record_drop(&e, p);
 	conn_inject(&r->c, p);
-	conn_settle(r->c.tun);
+	conn_arrive(&r->c);
 }
 
 void

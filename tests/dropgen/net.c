@@ -74,8 +74,8 @@ open_socket(int family)
 	return fd;
 }
 
-static void
-link_up(const char *name)
+void
+net_up(const char *name)
 {
 	struct ifreq req = { 0 };
 	int fd = open_socket(AF_INET);
@@ -104,10 +104,17 @@ set_ip4(const char *name, unsigned long request, const char *address)
 	close(fd);
 }
 
-static int
-set_ip6(const char *name, const char *address, unsigned int prefix)
+void
+net_set_ip4(const char *name, const char *address)
 {
-	struct ifreq6 req = { .prefix = prefix, .ifindex = (int)if_nametoindex(name) };
+	set_ip4(name, SIOCSIFADDR, address);
+	set_ip4(name, SIOCSIFNETMASK, "255.255.255.0");
+}
+
+static int
+set_ip6(const char *name, const char *address)
+{
+	struct ifreq6 req = { .prefix = 64, .ifindex = (int)if_nametoindex(name) };
 	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0), ret = 0;
 
 	if (fd < 0)
@@ -150,6 +157,16 @@ wait_for6(const char *address)
 		nanosleep(&pause, NULL);
 }
 
+int
+net_set_ip6(const char *name, const char *address)
+{
+	int ret = set_ip6(name, address);
+
+	if (ret == 0)
+		wait_for6(address);
+	return ret;
+}
+
 unsigned long long
 net_enter(bool stay)
 {
@@ -157,7 +174,7 @@ net_enter(bool stay)
 
 	if (!stay && unshare(CLONE_NEWNET) < 0)
 		die("make a network namespace (root is needed):");
-	link_up("lo");
+	net_up("lo");
 	return stat("/proc/self/ns/net", &st) < 0 ? 0 : (unsigned long long)st.st_ino;
 }
 
@@ -190,12 +207,9 @@ net_tun_open(void)
 		close(fd);
 		return -error;
 	}
-	set_ip4(net_tun, SIOCSIFADDR, "10.77.0.1");
-	set_ip4(net_tun, SIOCSIFNETMASK, "255.255.255.0");
-	link_up(net_tun);
-	net_has_ip6 = set_ip6(net_tun, "fd77::1", 64) == 0;
-	if (net_has_ip6)
-		wait_for6("fd77::1");
+	net_set_ip4(net_tun, "10.77.0.1");
+	net_up(net_tun);
+	net_has_ip6 = net_set_ip6(net_tun, "fd77::1") == 0;
 	return fd;
 }
 

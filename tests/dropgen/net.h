@@ -20,6 +20,11 @@ unsigned long long net_enter(bool stay);
 /* A TUN device in it, 10.77.0.1/24 and fd77::1/64; its descriptor, or -errno. */
 int net_tun_open(void);
 
+/* Bring a device up; give it an address with a /24 or /64, which is in use on return. */
+void net_up(const char *name);
+void net_set_ip4(const char *name, const char *address);
+int net_set_ip6(const char *name, const char *address);
+
 /* The far end's address and the kernel's. */
 void net_addresses(int ip, uint8_t remote[16], uint8_t local[16]);
 

@@ -25,13 +25,19 @@ begin(const char *name, int ip)
 }
 
 static void
-end(void)
+end_in(unsigned long long inode)
 {
-	if (netns)
-		fprintf(file, ",\"netns\":%llu}\n", netns);
+	if (inode)
+		fprintf(file, ",\"netns\":%llu}\n", inode);
 	else
 		fputs(",\"netns\":null}\n", file);
 	fflush(file);
+}
+
+static void
+end(void)
+{
+	end_in(netns);
 }
 
 static void
@@ -126,7 +132,7 @@ record_drop(const struct expected *e, const struct packet *p)
 	put_reasons(e);
 	if (e->optional)
 		fputs(",\"optional\":true", file);
-	end();
+	end_in(e->netns ? e->netns : netns);
 }
 
 static void

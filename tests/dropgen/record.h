@@ -16,6 +16,7 @@ struct expected {
 	const char *name;
 	const char *states;
 	const char *reasons;
+	unsigned long long netns;       /* 0: the generator's own */
 	int unnamed;            /* before this kernel the reason may be NOT_SPECIFIED, 0: 6.0 */
 	bool optional;          /* a drop on some kernels only */
 	bool any_header;        /* the packet ends before the flags */
