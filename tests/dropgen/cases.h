@@ -48,6 +48,8 @@ extern const struct drop_case cases_socket[];
 extern const size_t cases_socket_count;
 extern const struct drop_case cases_link[];
 extern const size_t cases_link_count;
+extern const struct drop_case cases_large[];
+extern const size_t cases_large_count;
 extern const struct drop_case cases_never[];
 extern const size_t cases_never_count;
 

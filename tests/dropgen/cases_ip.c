@@ -2,6 +2,7 @@
 /* TCP packets the IP layer drops before any socket is looked for. */
 #include <arpa/inet.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cases.h"
 
@@ -75,6 +76,47 @@ ip_rpfilter(struct run *r)
 	return NULL;
 }
 
+/* An IPv4 length that does not hold its own header, an IPv6 group as the sender. */
+static const char *
+ip_header(struct run *r)
+{
+	struct packet p = conn_packet(&r->c, SYN, 0);
+	uint8_t buf[PACKET_MAX];
+	size_t n;
+
+	if (p.ip == 6)
+		set_address(p.saddr, 6, "", "ff05::77");
+	n = packet_build(&p, buf);
+	if (p.ip == 4) {
+		packet_put16(buf + 2, 16);
+		packet_put16(buf + 10, 0);
+		packet_put16(buf + 10, packet_checksum(buf, 20, 0));
+	}
+	record_drop(&r->what->expected, &p);
+	if (write(r->c.tun, buf, n) != (ssize_t)n)
+		return "cannot write to the TUN device";
+	conn_settle(r->c.tun);
+	return NULL;
+}
+
+/* A destination option the receiver must drop the packet for when it does not know it. */
+static const char *
+ip_option(struct run *r)
+{
+	struct packet p = conn_packet(&r->c, SYN, 0);
+	uint8_t buf[PACKET_MAX];
+	size_t n;
+
+	p.ip_options = true;
+	n = packet_build(&p, buf);
+	buf[42] = 0x40 | 0x1e;
+	record_drop(&r->what->expected, &p);
+	if (write(r->c.tun, buf, n) != (ssize_t)n)
+		return "cannot write to the TUN device";
+	conn_settle(r->c.tun);
+	return NULL;
+}
+
 const struct drop_case cases_ip[] = {
 	{ .expected = { .name = "ip_csum", .reasons = "IP_CSUM" },
 	  .only = 4, .make = ip_csum, .what = "bad checksum of the IP header" },
@@ -93,6 +135,11 @@ const struct drop_case cases_ip[] = {
 	  .make = ip_loopback_source, .what = "from a loopback address" },
 	{ .expected = { .name = "ip_rpfilter", .reasons = "IP_RPFILTER" },
 	  .only = 4, .make = ip_rpfilter, .what = "reverse path filter" },
+	{ .expected = { .name = "ip_header", .reasons = "IP_INHDR|IP_INVALID_SOURCE",
+	                .any_length = true },
+	  .make = ip_header, .what = "bad IP header" },
+	{ .expected = { .name = "ip_option", .reasons = "UNHANDLED_PROTO|IP_INHDR" },
+	  .only = 6, .make = ip_option, .what = "unknown option of an extension header" },
 };
 
 const size_t cases_ip_count = COUNT(cases_ip);

@@ -133,6 +133,13 @@ no_memory_ofo(struct run *r)
 	return no_memory(r, 200, "TCPOFODrop");
 }
 
+/* SOCKET_RCVBUFF is of sock_queue_rcv_skb(), which TCP does not use. */
+static const char *
+full_buffer(struct run *r)
+{
+	return case_skip(r, "SOCKET_RCVBUFF is never of a TCP socket; raw_full has its copies");
+}
+
 /* Data in order pushes out what is out of order. */
 static const char *
 ofo_prune(struct run *r)
@@ -252,6 +259,7 @@ const struct drop_case cases_socket[] = {
 	CASE(no_memory_data, "ESTABLISHED", "PROTO_MEM", "data beyond a buffer made smaller"),
 	CASE(no_memory_ofo, "ESTABLISHED", "PROTO_MEM",
 	     "data out of order beyond a buffer made smaller"),
+	CASE(full_buffer, "-", "SOCKET_RCVBUFF", "a full receive buffer"),
 	CASE(ofo_prune, "ESTABLISHED", "TCP_OFO_QUEUE_PRUNE",
 	     "data out of order pruned for data in order"),
 	CASE(ofo_overtaken, "ESTABLISHED", "TCP_OFO_DROP",

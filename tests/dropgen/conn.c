@@ -200,8 +200,8 @@ conn_arrive(struct conn *c)
 	echo(c->tun, there);
 }
 
-static socklen_t
-address(const struct conn *c, struct sockaddr_storage *ss, bool remote, uint16_t port)
+socklen_t
+conn_address(const struct conn *c, struct sockaddr_storage *ss, bool remote, uint16_t port)
 {
 	struct sockaddr_in *sin = (struct sockaddr_in *)ss;
 	struct sockaddr_in6 *sin6 = (struct sockaddr_in6 *)ss;
@@ -243,7 +243,7 @@ bound_socket(struct conn *c)
 	int fd = open_socket(c, family);
 	int on = 1, only = !c->mapped;
 	struct sockaddr_storage ss;
-	socklen_t n = address(c, &ss, false, c->dport);
+	socklen_t n = conn_address(c, &ss, false, c->dport);
 
 	if (fd < 0)
 		return -1;
@@ -315,7 +315,7 @@ const char *
 conn_connect(struct conn *c)
 {
 	struct sockaddr_storage ss;
-	socklen_t n = address(c, &ss, true, c->sport);
+	socklen_t n = conn_address(c, &ss, true, c->sport);
 	struct packet p;
 
 	c->fd = bound_socket(c);

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "packet.h"
 
@@ -38,6 +39,10 @@ const char *conn_syn(struct conn *c);
 const char *conn_open(struct conn *c);
 const char *conn_send(struct conn *c, size_t n);
 const char *conn_connect(struct conn *c);
+
+/* The address of the remote host or of the kernel's side; its length. */
+socklen_t conn_address(const struct conn *c, struct sockaddr_storage *ss, bool remote,
+                       uint16_t port);
 
 /* A segment of this connection with what would be right in it. */
 struct packet conn_packet(struct conn *c, unsigned int flags, size_t len);

@@ -41,6 +41,7 @@ static const struct {
 	{ cases_never, &cases_never_count },
 	{ cases_socket, &cases_socket_count },
 	{ cases_link, &cases_link_count },
+	{ cases_large, &cases_large_count },
 };
 
 static const char usage_text[] =

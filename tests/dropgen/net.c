@@ -193,23 +193,47 @@ open_tun(void)
 	return fd;
 }
 
-int
-net_tun_open(void)
+static int
+make_tun(const char *name, int flags)
 {
-	struct ifreq req = { .ifr_flags = IFF_TUN | IFF_NO_PI };
+	struct ifreq req = { .ifr_flags = (short)(IFF_TUN | IFF_NO_PI | flags) };
 	int fd = open_tun(), error;
 
 	if (fd < 0)
 		return -errno;
-	strncpy(req.ifr_name, net_tun, IFNAMSIZ - 1);
+	strncpy(req.ifr_name, name, IFNAMSIZ - 1);
 	if (control(fd, TUNSETIFF, &req) < 0) {
 		error = errno;
 		close(fd);
 		return -error;
 	}
+	return fd;
+}
+
+int
+net_tun_open(void)
+{
+	int fd = make_tun(net_tun, 0);
+
+	if (fd < 0)
+		return fd;
 	net_set_ip4(net_tun, "10.77.0.1");
 	net_up(net_tun);
 	net_has_ip6 = net_set_ip6(net_tun, "fd77::1") == 0;
+	return fd;
+}
+
+int
+net_tun_more(const char *name, enum net_tun_kind kind)
+{
+	int fd = make_tun(name, kind == NET_TUN_VNET ? IFF_VNET_HDR : IFF_NAPI);
+
+	if (fd < 0)
+		return fd;
+	net_set_ip4(name, "10.77.3.1");
+	net_up(name);
+	if (net_has_ip6)
+		net_set_ip6(name, "fd77:0:0:3::1");
 	return fd;
 }
 
@@ -271,6 +295,22 @@ net_counter(const char *path, const char *group, const char *name)
 		if (n && v)
 			found = atoll(v);
 	}
+	fclose(file);
+	return found;
+}
+
+long long
+net_counter6(const char *name)
+{
+	FILE *file = fopen("/proc/net/snmp6", "re");
+	long long found = -1, value;
+	char at[64];
+
+	if (!file)
+		return -1;
+	while (found < 0 && fscanf(file, "%63s %lld", at, &value) == 2)
+		if (!strcmp(at, name))
+			found = value;
 	fclose(file);
 	return found;
 }

@@ -20,6 +20,14 @@ unsigned long long net_enter(bool stay);
 /* A TUN device in it, 10.77.0.1/24 and fd77::1/64; its descriptor, or -errno. */
 int net_tun_open(void);
 
+/*
+ * Another one, 10.77.3.1/24 and fd77:0:0:3::1/64, that is told of GSO with each
+ * packet, or that receives with NAPI; its descriptor, or -errno.
+ */
+enum net_tun_kind { NET_TUN_VNET, NET_TUN_NAPI };
+
+int net_tun_more(const char *name, enum net_tun_kind kind);
+
 /* Bring a device up; give it an address with a /24 or /64, which is in use on return. */
 void net_up(const char *name);
 void net_set_ip4(const char *name, const char *address);
@@ -36,6 +44,9 @@ int net_sysctl(const char *path, const char *value);
 
 /* A counter of /proc/net/snmp or netstat of this namespace, -1 when it is not there. */
 long long net_counter(const char *path, const char *group, const char *name);
+
+/* The same of /proc/net/snmp6. */
+long long net_counter6(const char *name);
 
 void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
