@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cases.h"
+#include "healthy.h"
 
 enum { HEALTHY = 20, BULK = 200000, PROTO_ICMP = 1, PROTO_UDP = 17, PROTO_ICMP6 = 58 };
 
@@ -93,51 +94,10 @@ icmp(struct run *r)
 	return NULL;
 }
 
-static socklen_t
-any_address(struct sockaddr_storage *ss, int ip, uint16_t port, bool loopback)
-{
-	struct sockaddr_in *sin = (struct sockaddr_in *)ss;
-	struct sockaddr_in6 *sin6 = (struct sockaddr_in6 *)ss;
-
-	memset(ss, 0, sizeof(*ss));
-	if (ip == 4) {
-		sin->sin_family = AF_INET;
-		sin->sin_port = htons(port);
-		if (loopback)
-			sin->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-		return sizeof(*sin);
-	}
-	sin6->sin6_family = AF_INET6;
-	sin6->sin6_port = htons(port);
-	if (loopback)
-		sin6->sin6_addr = in6addr_loopback;
-	return sizeof(*sin6);
-}
-
-static int
-bound(int ip, int type, uint16_t port, int rcvbuf)
-{
-	int fd = socket(ip == 4 ? AF_INET : AF_INET6, type | SOCK_CLOEXEC, 0), on = 1;
-	struct sockaddr_storage ss;
-	socklen_t n = any_address(&ss, ip, port, false);
-
-	if (fd < 0)
-		return -1;
-	if (ip == 6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (rcvbuf)
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof(rcvbuf));
-	if (bind(fd, (struct sockaddr *)&ss, n) == 0)
-		return fd;
-	close(fd);
-	return -1;
-}
-
 static const char *
 udp_full(struct run *r)
 {
-	int fd = bound(r->c.ip, SOCK_DGRAM, r->c.dport, 1);
+	int fd = healthy_socket(r->c.ip, SOCK_DGRAM, r->c.dport, 1);
 
 	if (fd < 0)
 		return "cannot bind a UDP socket";
@@ -148,71 +108,17 @@ udp_full(struct run *r)
 	return NULL;
 }
 
-/* Moves n bytes from one end to the other of a connection over lo, in this one process. */
-static const char *
-transfer(int from, int to, size_t n)
-{
-	static char buf[16384];
-	size_t sent = 0, got = 0;
-
-	while (got < n) {
-		ssize_t k;
-
-		if (sent < n) {
-			k = send(from, buf, n - sent < sizeof(buf) ? n - sent : sizeof(buf),
-			         MSG_DONTWAIT | MSG_NOSIGNAL);
-			if (k > 0)
-				sent += (size_t)k;
-		}
-		k = recv(to, buf, sizeof(buf), sent < n ? MSG_DONTWAIT : 0);
-		if (k > 0)
-			got += (size_t)k;
-		else if (k == 0)
-			return "the connection ended early";
-	}
-	return NULL;
-}
-
-static const char *
-one_healthy(struct run *r, int listener, uint16_t port)
-{
-	int client = bound(r->c.ip, SOCK_STREAM, port, 0), server;
-	struct sockaddr_storage ss;
-	socklen_t n = any_address(&ss, r->c.ip, r->c.dport, true);
-	const char *error;
-	char end;
-
-	if (client < 0 || connect(client, (struct sockaddr *)&ss, n) < 0)
-		return "cannot connect over lo";
-	server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	if (server < 0)
-		return "cannot accept";
-	error = transfer(client, server, BULK);
-	if (!error)
-		error = transfer(server, client, BULK);
-	shutdown(client, SHUT_WR);
-	if (recv(server, &end, 1, 0) != 0)
-		error = "no end of the stream";
-	close(server);
-	if (recv(client, &end, 1, 0) != 0)
-		error = "no end of the stream";
-	close(client);
-	return error;
-}
-
-/* Up to 5.17 the last ACK of an orderly close is freed with tcp_drop(). */
 static const char *
 healthy(struct run *r)
 {
-	int listener = bound(r->c.ip, SOCK_STREAM, r->c.dport, 0);
+	int listener = healthy_socket(r->c.ip, SOCK_STREAM, r->c.dport, 0);
 	const char *error = NULL;
 
 	if (listener < 0 || listen(listener, 8) < 0)
 		return "cannot listen";
-	record_never(r->what->expected.name, r->c.ip, 0, r->c.dport,
-	             net_kernel() < KERNEL(5, 19) ? "ACK" : "");
+	healthy_record(r->what->expected.name, r->c.ip, r->c.dport);
 	for (unsigned int i = 0; i < HEALTHY && !error; i++)
-		error = one_healthy(r, listener, (uint16_t)(50000 + i));
+		error = healthy_one(r->c.ip, listener, r->c.dport, (uint16_t)(50000 + i), BULK);
 	close(listener);
 	return error;
 }

@@ -246,8 +246,10 @@ link_pair(bool with_bridge)
 		net_up(second);
 	}
 	net_up(first);
-	return add_route(4, "10.77.2.0", 24, first) < 0 || add_route(6, "fd77:0:0:2::", 64, first) < 0
-	       ? "no route by a veth device" : NULL;
+	if (add_route(4, "10.77.2.0", 24, first) < 0
+	    || add_route(6, "fd77:0:0:2::", 64, first) < 0)
+		return "no route by a veth device";
+	return NULL;
 }
 
 void
@@ -301,7 +303,8 @@ link_queue(const char *device, enum link_queue kind)
 		put_bucket(&b, kind == QUEUE_HOLDS ? 80 : 20);
 	if (route_send(&b) == 0)
 		return NULL;
-	return kind == QUEUE_LOSES ? "no netem in this kernel" : "no token bucket (tbf) in this kernel";
+	return kind == QUEUE_LOSES ? "no netem in this kernel"
+	                           : "no token bucket (tbf) in this kernel";
 }
 
 void

@@ -15,6 +15,7 @@
 
 #include "cases.h"
 #include "flood.h"
+#include "healthy.h"
 #include "link.h"
 #include "net.h"
 
@@ -47,6 +48,7 @@ static const struct {
 static const char usage_text[] =
 	"usage: dropgen [-l] [-n] [-4|-6] [-o RECORD] [CASE...]\n"
 	"       dropgen flood N [-n] [-r RATE] [-c CPU] [-o RECORD]\n"
+	"       dropgen healthy N [-o RECORD]\n"
 	"  -l          list the cases\n"
 	"  -n          in this network namespace, not in a new one\n"
 	"  -4, -6      one address family only\n"
@@ -263,6 +265,28 @@ main_flood(int argc, char **argv)
 	return flood(open_output(output), netns, count, rate);
 }
 
+static int
+main_healthy(int argc, char **argv)
+{
+	const char *output = NULL;
+	unsigned long count;
+	int option;
+
+	if (argc < 2)
+		usage();
+	count = number(argv[1]);
+	optind = 2;
+	while ((option = getopt(argc, argv, "o:")) != -1) {
+		if (option != 'o')
+			usage();
+		output = optarg;
+	}
+	if (optind != argc)
+		usage();
+	record_open(open_output(output), net_enter(false));
+	return healthy_many(count);
+}
+
 static struct options
 parse(int argc, char **argv)
 {
@@ -293,6 +317,8 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (argc > 1 && !strcmp(argv[1], "flood"))
 		return main_flood(argc - 1, argv + 1);
+	if (argc > 1 && !strcmp(argv[1], "healthy"))
+		return main_healthy(argc - 1, argv + 1);
 	o = parse(argc, argv);
 	check_names(&o);
 	if (o.list) {

@@ -25,7 +25,8 @@ netlink_append(struct netlink *b, const void *data, size_t n)
 }
 
 void
-netlink_begin(struct netlink *b, unsigned int type, unsigned int flags, const void *header, size_t n)
+netlink_begin(struct netlink *b, unsigned int type, unsigned int flags, const void *header,
+              size_t n)
 {
 	struct nlmsghdr message = {
 		.nlmsg_type = (uint16_t)type,
