@@ -11,7 +11,7 @@ import json
 import sys
 
 FLAGS = ("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR")
-REMOTE = tuple(map(ipaddress.ip_network, ("10.77.0.0/24", "fd77::/64")))
+REMOTE = tuple(map(ipaddress.ip_network, ("10.77.0.0/16", "fd77::/48")))
 IDENTITY = ("ip", "saddr", "sport", "daddr", "dport")
 HEADER = ("seq", "flags", "ack", "window", "length")
 
