@@ -8,9 +8,7 @@
 #include <linux/if_ether.h>
 #include <linux/virtio_net.h>
 
-#include <net/if.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>

@@ -6,10 +6,8 @@
 #define _GNU_SOURCE
 
 #include <arpa/inet.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "cases.h"
 #include "link.h"

@@ -3,9 +3,7 @@
 #define _GNU_SOURCE
 
 #include <netinet/in.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "cases.h"
 #include "hold.h"
