@@ -25,9 +25,8 @@ to_address(struct packet *p, const char *ip4, const char *ip6)
 static const char *
 forwarded(struct run *r, const struct packet *p)
 {
-	link_forward(true);
+	link_forward();
 	case_drop(r, p);
-	link_forward(false);
 	return NULL;
 }
 
@@ -61,7 +60,7 @@ forward_too_big(struct run *r)
 
 /* ---- the second namespace ---- */
 
-/* Forwarding to it is on from here to leave_far(). */
+/* The connection's other end is there, and what is for it is forwarded. */
 static bool
 use_far(struct run *r)
 {
@@ -69,16 +68,8 @@ use_far(struct run *r)
 	if (r->skip)
 		return false;
 	r->c.beyond = true;
-	link_forward(true);
+	link_forward();
 	return true;
-}
-
-static void
-leave_far(struct run *r)
-{
-	conn_close(&r->c);
-	link_forward(false);
-	r->c.beyond = false;
 }
 
 static const char *
@@ -90,7 +81,6 @@ netns_closed_port(struct run *r)
 		return NULL;
 	p = conn_packet(&r->c, SYN, 0);
 	case_drop(r, &p);
-	leave_far(r);
 	return NULL;
 }
 
@@ -103,12 +93,12 @@ netns_overwindow(struct run *r)
 	if (!use_far(r))
 		return NULL;
 	error = conn_open(&r->c);
+	if (error)
+		return error;
 	p = conn_packet(&r->c, ACK | PSH, 10);
 	p.seq += 0x20000000;
-	if (!error)
-		case_drop(r, &p);
-	leave_far(r);
-	return error;
+	case_drop(r, &p);
+	return NULL;
 }
 
 /* ---- devices ---- */
@@ -134,7 +124,6 @@ queue_forwarded(struct run *r, enum link_queue kind)
 	if (!r->skip)
 		drop_near(r, &p);
 	link_unqueue(link_near);
-	leave_far(r);
 	return NULL;
 }
 
@@ -169,7 +158,6 @@ queue_reset(struct run *r)
 		}
 	}
 	link_unqueue(link_near);
-	leave_far(r);
 	return NULL;
 }
 
@@ -210,12 +198,11 @@ by_pair(struct run *r, bool bridge)
 	struct packet p = conn_packet(&r->c, SYN, 0);
 
 	to_address(&p, "10.77.2.2", "fd77:0:0:2::2");
-	link_forward(true);
+	link_forward();
 	r->skip = link_pair(bridge);
 	if (!r->skip)
 		drop_near(r, &p);
 	link_unpair();
-	link_forward(false);
 	return NULL;
 }
 

@@ -215,7 +215,6 @@ link_make(void)
 		net_set_ip6(link_near, "fd77:0:0:1::1");
 	add_route(4, "10.77.1.2", 32, link_near);
 	add_route(6, "fd77:0:0:1::2", 128, link_near);
-	net_sysctl("/proc/sys/net/ipv4/tcp_early_retrans", "0");
 	return NULL;
 }
 
@@ -232,10 +231,10 @@ link_open(void)
 }
 
 void
-link_forward(bool on)
+link_forward(void)
 {
-	net_sysctl("/proc/sys/net/ipv4/ip_forward", on ? "1" : "0");
-	net_sysctl("/proc/sys/net/ipv6/conf/all/forwarding", on ? "1" : "0");
+	net_sysctl("/proc/sys/net/ipv4/ip_forward", "1");
+	net_sysctl("/proc/sys/net/ipv6/conf/all/forwarding", "1");
 }
 
 void

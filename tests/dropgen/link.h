@@ -16,8 +16,8 @@ extern const char link_near[];
  */
 const char *link_open(void);
 
-/* What a host does that is a router, or no longer. */
-void link_forward(bool on);
+/* What a host does that is a router, up to net_sysctl_restore(). */
+void link_forward(void);
 
 /* Into the second namespace and back; its inode. */
 void link_enter(void);

@@ -137,6 +137,7 @@ run_case(const struct drop_case *what, int tun, int ip, unsigned int index)
 	          (uint16_t)(FIRST_DPORT + index));
 	error = what->make(&r);
 	conn_close(&r.c);
+	net_sysctl_restore();
 	conn_drain(tun, 1);
 	if (error)
 		record_error(name, ip, error);

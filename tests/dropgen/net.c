@@ -257,17 +257,57 @@ net_kernel(void)
 	return KERNEL(major, minor);
 }
 
-int
-net_sysctl(const char *path, const char *value)
+static int
+write_text(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
 
 	if (fd < 0)
 		return -errno;
-	if (write(fd, value, strlen(value)) < 0)
+	if (write(fd, text, strlen(text)) < 0)
 		ret = -errno;
 	close(fd);
 	return ret;
+}
+
+static struct {
+	const char *path;
+	char value[32];
+} changed[8];
+static size_t changes;
+
+/* Whatever was there before the first change. */
+static void
+remember(const char *path)
+{
+	int fd;
+
+	for (size_t i = 0; i < changes; i++)
+		if (!strcmp(changed[i].path, path))
+			return;
+	fd = changes < sizeof(changed) / sizeof(*changed) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	if (fd < 0)
+		return;
+	memset(changed[changes].value, 0, sizeof(changed->value));
+	if (read(fd, changed[changes].value, sizeof(changed->value) - 1) > 0)
+		changed[changes++].path = path;
+	close(fd);
+}
+
+int
+net_sysctl(const char *path, const char *value)
+{
+	remember(path);
+	return write_text(path, value);
+}
+
+void
+net_sysctl_restore(void)
+{
+	while (changes) {
+		changes--;
+		write_text(changed[changes].path, changed[changes].value);
+	}
 }
 
 /* Two lines a group: "Tcp: Name Name ..." and "Tcp: 1 2 ...". */

@@ -39,8 +39,9 @@ void net_addresses(int ip, uint8_t remote[16], uint8_t local[16]);
 /* The running kernel as KERNEL(major, minor). */
 int net_kernel(void);
 
-/* Write a /proc/sys file; 0 or -errno. */
+/* Write a /proc/sys file, whose path is kept; 0 or -errno. Then put all back as they were. */
 int net_sysctl(const char *path, const char *value);
+void net_sysctl_restore(void);
 
 /* A counter of /proc/net/snmp or netstat of this namespace, -1 when it is not there. */
 long long net_counter(const char *path, const char *group, const char *name);
