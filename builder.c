@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "arch.h"
 #include "builder.h"
+#include "inlined.h"
 #include "probe.h"
 #include "program.h"
 
@@ -113,12 +114,18 @@ builder_is_tracepoint(const struct builder *b)
 void
 builder_argument(struct builder *b, int dst, unsigned number)
 {
-	const struct program *p = b->p;
-	int at = builder_is_tracepoint(b) ? 8 * ((int)number - 1)
-	       : p->probe->kind == PROBE_SITES ? arch.general[p->arguments & 15]
-	       : arch.argument[number - 1];
+	const struct inlined_site *site = b->p->site;
+	bool is_sk = number == b->p->probe->sk;
 
-	EMIT_VALUES(b, LOAD(BPF_DW, dst, R6, at));
+	if (builder_is_tracepoint(b)) {
+		EMIT_VALUES(b, LOAD(BPF_DW, dst, R6, 8 * ((int)number - 1)));
+	} else if (b->p->probe->kind != PROBE_SITES) {
+		EMIT_VALUES(b, LOAD(BPF_DW, dst, R6, arch.argument[number - 1]));
+	} else {
+		EMIT_VALUES(b, LOAD(BPF_DW, dst, R6, arch.general[is_sk ? site->base : site->skb]));
+		if (is_sk && site->back)
+			EMIT_VALUES(b, ADDI(dst, -site->back));
+	}
 }
 
 /* Does this probe, on this kernel, give the argument? */

@@ -68,7 +68,9 @@ static int
 dump_probe(struct tracer *t, unsigned i)
 {
 	char version[32];
-	int error = tracer_build(t, i, arguments(t->version));
+	/* as gcc 10 wrote one: the socket in rbp, the packet in r12 */
+	static const struct inlined_site site = { .base = 5, .skb = 12 };
+	int error = tracer_build(t, i, arguments(t->version), &site);
 
 	if (error) {
 		text_write(STDERR_FILENO, "tcpdrop: %s: %s\n", probe_get(i)->label,

@@ -88,6 +88,29 @@ note_raw_socket(struct builder *b)
 }
 
 /*
+ * A packet socket is at hand: the packet is its copy. Such a socket has no addresses, is in CLOSE, and of one of three types; a family alone may be
+ * any number, such as an address of 17.0.0.0/16 in an IP header.
+ */
+static void
+note_packet_socket(struct builder *b)
+{
+	enum { DGRAM = 2, PACKET_TYPE = 10 }; /* <linux/net.h> of the kernel */
+
+	EMIT(b, NULL, JNEI(R1, PACKET, OTHER),
+	     LOAD(BPF_B, R1, SOCK, SOCK_STATE), JNEI(R1, CLOSE, OTHER),
+	     LOAD(BPF_W, R1, SOCK, SOCK_DADDR), JNEI(R1, 0, OTHER),
+	     LOAD(BPF_W, R1, SOCK, SOCK_RCV_SADDR), JNEI(R1, 0, OTHER));
+	if (builder_knows(b, SOCK_NET))
+		EMIT(b, NULL, LOAD(BPF_DW, R1, SOCK, SOCK_NET), UNLESS_POINTER(R1, OTHER));
+	if (builder_knows(b, SOCK_TYPE))
+		EMIT(b, NULL, READ(SLOT(word), 2, R9, FIELD + SOCK_TYPE, OTHER),
+		     LOAD(BPF_H, R1, FP, SLOT(word)), JEQI(R1, RAW, COPY),
+		     JEQI(R1, DGRAM, COPY), JEQI(R1, PACKET_TYPE, COPY), GOTO(OTHER));
+	else
+		EMIT(b, NULL, GOTO(COPY));
+}
+
+/*
  * Does sock match the packet as its receiver? Its port, the peer's port and
  * both addresses; a listener has no peer, and a socket that has just been closed
  * no port. IPv6 sockets keep the addresses of mapped IPv4 peers in the IPv4
@@ -101,7 +124,12 @@ match_sock(struct builder *b, enum where where)
 	builder_scope(b);
 	EMIT(b, NULL,
 	     LOAD(BPF_H, R1, SOCK, SOCK_FAMILY),
-	     JEQI(R1, INET, IS_INET), JNEI(R1, INET6, OTHER),
+	     JEQI(R1, INET, IS_INET), JEQI(R1, INET6, IS_INET));
+	if (where == IN_REGISTER)
+		note_packet_socket(b);
+	else
+		EMIT(b, NULL, GOTO(OTHER));
+	EMIT(b, NULL,
 	     LABEL(IS_INET),
 	     LOAD(BPF_H, R1, FP, SLOT(event.tcp) + 2), BE(R1, 16),
 	     LOAD(BPF_H, R2, SOCK, SOCK_NUM),

@@ -14,13 +14,12 @@
 #include "tracer.h"
 
 static int
-add_hook(struct tracer *t, unsigned probe, int event, int8_t skb, bool is_note)
+add_hook(struct tracer *t, unsigned probe, int event)
 {
 	if (event < 0)
 		return event;
 	t->hook[t->hooks++] = (struct tracer_hook){
-		.event = event, .program = -1, .probe = (uint8_t)probe, .skb = skb,
-		.is_note = is_note,
+		.event = event, .program = -1, .probe = (uint8_t)probe,
 	};
 	return 0;
 }
@@ -72,9 +71,10 @@ note(struct tracer *t, unsigned i, enum step step, int error)
 }
 
 static int
-load_program(struct tracer *t, unsigned i, uint32_t type, uint8_t arguments, enum step *step)
+load_program(struct tracer *t, unsigned i, uint32_t type, uint8_t arguments,
+             const struct inlined_site *site, enum step *step)
 {
-	int error = tracer_build(t, i, arguments);
+	int error = tracer_build(t, i, arguments, site);
 
 	*step = STEP_BUILD;
 	if (error)
@@ -101,15 +101,14 @@ open_tracepoint(struct tracer *t, unsigned i)
 	enum step step = STEP_NONE;
 
 	for (uint8_t n = 4; n >= 2 && error == -EINVAL && step != STEP_LOAD; n--) {
-		int program = load_program(t, i, BPF_PROG_TYPE_RAW_TRACEPOINT, n, &step);
+		int program = load_program(t, i, BPF_PROG_TYPE_RAW_TRACEPOINT, n, NULL, &step);
 
 		error = program;
 		if (program < 0)
 			continue;
 		step = STEP_TRACEPOINT;
 		t->probe[i].arguments = n;
-		error = add_hook(t, i, attach_raw_tracepoint(program, probe_get(i)->symbol), 0,
-		                 false);
+		error = add_hook(t, i, attach_raw_tracepoint(program, probe_get(i)->symbol));
 		if (error)
 			close(program);
 		else
@@ -132,7 +131,10 @@ add_notes(struct tracer *t, unsigned i)
 	unsigned count = 0;
 
 	for (unsigned n = 0; n < 2 && probe_get(i)->notes[n]; n++)
-		count += !add_hook(t, i, make_kprobe(t, probe_get(i)->notes[n], 0), 0, true);
+		if (!add_hook(t, i, make_kprobe(t, probe_get(i)->notes[n], 0))) {
+			t->hook[t->hooks - 1].is_note = true;
+			count++;
+		}
 	return count;
 }
 
@@ -144,7 +146,7 @@ open_kprobe(struct tracer *t, unsigned i)
 
 	if (event >= 0)
 		add_notes(t, i);
-	note(t, i, t->kprobes.error ? STEP_PMU : STEP_KPROBE, add_hook(t, i, event, 0, false));
+	note(t, i, t->kprobes.error ? STEP_PMU : STEP_KPROBE, add_hook(t, i, event));
 }
 
 /* An event of tracefs, where there are no raw tracepoints. */
@@ -153,7 +155,7 @@ open_event(struct tracer *t, unsigned i)
 {
 	int event = kprobes_event(&t->kprobes, probe_get(i)->symbol, (int)t->rings.first);
 
-	note(t, i, STEP_TRACEPOINT, add_hook(t, i, event, 0, false));
+	note(t, i, STEP_TRACEPOINT, add_hook(t, i, event));
 }
 
 /*
@@ -204,8 +206,10 @@ open_sites(struct tracer *t, unsigned i)
 	for (unsigned n = 0; n < t->inlined.count && !error; n++) {
 		const struct inlined_site *site = &t->inlined.site[n];
 
-		if (add_hook(t, i, make_kprobe(t, NULL, site->address), site->skb, false))
+		if (add_hook(t, i, make_kprobe(t, NULL, site->address)))
 			t->inlined.unclear++;
+		else
+			t->hook[t->hooks - 1].site = site;
 	}
 	if (!error && t->hooks == before)
 		error = -EINVAL;
@@ -219,11 +223,17 @@ open_grown(struct tracer *t, unsigned i)
 	int error = find_sites(t);
 
 	if (t->inlined.sk_drops)
-		error = add_hook(t, i, make_kprobe(t, probe_get(i)->symbol, 0), 0, false);
+		error = add_hook(t, i, make_kprobe(t, probe_get(i)->symbol, 0));
 	if (!error && add_notes(t, i) < 2)
 		error = -ENOENT;
 	note(t, i, t->kprobes.error ? STEP_PMU : t->inlined.sk_drops ? STEP_KPROBE : STEP_SITES,
 	     error);
+}
+
+static bool
+is_same_site(const struct inlined_site *a, const struct inlined_site *b)
+{
+	return a == b || (a && b && a->skb == b->skb && a->base == b->base && a->back == b->back);
 }
 
 /* The program of a hook: that of an earlier one which would be the same, or a new one. */
@@ -233,7 +243,7 @@ load_hook(struct tracer *t, struct tracer_hook *h, enum step *step)
 	bool is_event = probe_get(h->probe)->kind == PROBE_EVENT;
 
 	for (const struct tracer_hook *other = t->hook; other < h; other++)
-		if (other->probe == h->probe && other->skb == h->skb
+		if (other->probe == h->probe && is_same_site(other->site, h->site)
 		    && other->is_note == h->is_note)
 			h->program = other->program;
 	if (h->program < 0 && h->is_note)
@@ -241,7 +251,7 @@ load_hook(struct tracer *t, struct tracer_hook *h, enum step *step)
 	else if (h->program < 0)
 		h->program = load_program(t, h->probe, is_event ? BPF_PROG_TYPE_TRACEPOINT
 		                                                : BPF_PROG_TYPE_KPROBE,
-		                          (uint8_t)h->skb, step);
+		                          0, h->site, step);
 	if (h->program < 0)
 		return h->program;
 	*step = STEP_BIND;

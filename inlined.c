@@ -32,26 +32,28 @@ read32(const uint8_t *p)
 
 /*
  * lock add %r32,disp(%r64), or lock xadd: Intel SDM, volume 2. Returns its
- * length and the displacement; 0 when p is something else. p has 16 bytes.
+ * length, the displacement and the register; 0 when p is something else. p has
+ * 16 bytes.
  */
 static size_t
-locked_add(const uint8_t *p, int32_t *displacement)
+locked_add(const uint8_t *p, int32_t *displacement, uint8_t *reg)
 {
 	const uint8_t *start = p;
-	uint8_t mode, base;
+	uint8_t mode, base, high = 0;
 
 	if (*p++ != 0xf0)
 		return 0;
-	if ((*p & 0xf8) == 0x40) /* REX without W: 32 bits */
-		p++;
+	if ((*p & 0xf8) == 0x40) /* REX without W: 32 bits; its B is the base's high bit */
+		high = (uint8_t)((*p++ & 1) << 3);
 	if (p[0] == 0x0f && p[1] == 0xc1)
 		p += 2;
 	else if (*p++ != 0x01)
 		return 0;
 	mode = *p >> 6;
 	base = *p++ & 7;
-	if (base == 4 && (*p++ & 0x38) != 0x20) /* a SIB byte with an index */
+	if (base == 4 && (*p & 0x38) != 0x20) /* a SIB byte with an index */
 		return 0;
+	*reg = (uint8_t)((base == 4 ? *p++ & 7 : base) | high);
 	if (mode == 1)
 		*displacement = (int8_t)*p++;
 	else if (mode == 2)
@@ -95,12 +97,14 @@ inlined_scan(struct inlined *found, const uint8_t *text, size_t n, uint64_t addr
 {
 	for (size_t i = 0; i + 16 <= n; i++) {
 		int32_t displacement;
-		size_t length = locked_add(text + i, &displacement);
+		uint8_t base = 0;
+		size_t length = locked_add(text + i, &displacement, &base);
 		size_t call = length ? find_call(text, n, i + length, address, target) : n;
 
 		if (length && found->count < INLINED_MAX)
 			found->site[found->count++] = (struct inlined_site){
-				.address = address + i, .sk_drops = displacement, .frees = call < n,
+				.address = address + i, .sk_drops = displacement, .base = base,
+				.frees = call < n,
 				.skb = call < n ? find_argument(text + i + length, text + call) : -1,
 			};
 	}
@@ -135,6 +139,7 @@ inlined_finish(struct inlined *found)
 	for (unsigned i = 0; i < found->count; i++) {
 		struct inlined_site site = found->site[i];
 
+		site.back = site.sk_drops ? 0 : found->sk_drops;
 		if (site.skb >= 0 && (site.sk_drops == found->sk_drops || !site.sk_drops))
 			found->site[kept++] = site;
 		else if (found->sk_drops && site.sk_drops == found->sk_drops)

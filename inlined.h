@@ -17,6 +17,8 @@ struct inlined_site {
 	uint64_t address;  /* of the addition to sk_drops */
 	int32_t  sk_drops; /* its displacement */
 	int8_t   skb;      /* the register that holds the packet, 0 to 15; -1: not understood */
+	uint8_t  base;     /* the register that holds the socket, plus back */
+	int32_t  back;     /* sk_drops where it holds the address of that, else 0 */
 	bool     frees;    /* target is called soon after */
 };
 

@@ -21,7 +21,7 @@ static const struct probe probes[PROBES] = {
 		.first = 0, .last = KERNEL_VERSION(5, 17, 255),
 	}, {
 		.name = "inlined", .label = "kprobe:tcp_drop(inlined)", .symbol = "__kfree_skb",
-		.kind = PROBE_SITES, .skb = 1,
+		.kind = PROBE_SITES, .sk = 1, .skb = 2,
 		.first = 0, .last = KERNEL_VERSION(5, 17, 255),
 	}, {
 		/* what tcp_drop() does: count, then free; where its places are not understood */

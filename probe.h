@@ -19,7 +19,7 @@ enum probe_kind {
 
 enum { PROBES = 8, PROBE_ALL = (1 << PROBES) - 1 };
 
-/* Arguments are counted from 1; 0 means the probe does not give that one. */
+/* Arguments are counted from 1, of sites those of tcp_drop(); 0: the probe does not give it. */
 struct probe {
 	const char     *name;     /* of --probe */
 	const char     *label;    /* "kprobe:kfree_skb", as shown in JSON */

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct bpf_asm;
+struct inlined_site;
 struct offsets;
 struct probe;
 
@@ -44,7 +45,8 @@ struct program_counters {
 struct program {
 	const struct probe          *probe;
 	uint8_t                      index;     /* goes into event.probe */
-	uint8_t                      arguments; /* of the tracepoint; of sites: skb's register */
+	uint8_t                      arguments; /* of the tracepoint */
+	const struct inlined_site   *site;      /* of an inlined tcp_drop() */
 	int32_t                      sk_drops;  /* where it is in struct sock; 0: not known */
 	int32_t                      read;      /* BPF_FUNC_probe_read[_kernel, 5.5 on] */
 	bool                         clears;    /* helpers fill only what was written (to 4.5) */

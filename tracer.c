@@ -109,10 +109,11 @@ describe(struct tracer *t, unsigned probe, uint8_t arguments)
 }
 
 int
-tracer_build(struct tracer *t, unsigned probe, uint8_t arguments)
+tracer_build(struct tracer *t, unsigned probe, uint8_t arguments, const struct inlined_site *site)
 {
 	struct program p = describe(t, probe, arguments);
 
+	p.site = site;
 	return program_build(&t->text, &p);
 }
 

@@ -41,7 +41,7 @@ struct tracer_hook {
 	int     program; /* hooks of one probe may share it */
 	uint8_t probe;
 	bool    is_note; /* it only notes whose packet is at work */
-	int8_t  skb;     /* of a site: the register that holds the packet */
+	const struct inlined_site *site; /* of an inlined tcp_drop(), else NULL */
 };
 
 struct tracer {
@@ -111,7 +111,7 @@ const struct kallsyms *tracer_symbols(struct tracer *);
 int tracer_load(struct tracer *, uint32_t type);
 
 /* Builds the program of a probe into text, as it would be loaded. 0 or -errno. */
-int tracer_build(struct tracer *, unsigned probe, uint8_t arguments);
+int tracer_build(struct tracer *, unsigned probe, uint8_t arguments, const struct inlined_site *);
 
 /* The same for the program of its notes. */
 int tracer_build_note(struct tracer *, unsigned probe);

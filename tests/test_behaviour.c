@@ -261,7 +261,11 @@ static const struct socket_row {
 	{ "closed a moment ago: it has no port", ANY, .reg = { [1] = UNHASHED }, .state = 7 },
 	{ "closed a moment ago, other peer's port", ANY, .reg = { [1] = OTHER_UNHASHED }, .state = 0 },
 	{ "no port, but not closed", ANY, .reg = { [1] = UNHASHED_LIVE }, .state = 0 },
-	{ "a raw socket: its copy", ANY, .reg = { [2] = RAW }, .hidden = true, .types = true },
+	{ "a raw socket: its copy", ANY, .reg = { [2] = RAW }, .hidden = true },
+	{ "a packet socket: its copy", ANY, .reg = { [2] = PACKET_SOCKET }, .hidden = true },
+	{ "a packet socket, the receiver in the frame", ANY, .reg = { PACKET_SOCKET },
+	  .frame = { [5] = RECEIVER }, .hidden = true },
+	{ "a packet socket, then the receiver", ANY, .reg = { PACKET_SOCKET, RECEIVER }, .hidden = true },
 
 	/* the caller's stack frame */
 	{ "frame: first word", ANY, .frame = { [1] = RECEIVER }, .state = 1 },

@@ -15,6 +15,7 @@
 
 #include "../attach.h"
 #include "../bpf_asm.h"
+#include "../inlined.h"
 #include "../kernel.h"
 #include "../notes.h"
 #include "../offsets.h"
@@ -56,8 +57,9 @@ static int
 build(unsigned probe, uint32_t version, uint8_t arguments, const struct program_filter *filter,
       struct program_maps maps)
 {
+	static const struct inlined_site site = { .base = 5, .skb = 12 };
 	struct program p = {
-		.probe = probe_get(probe), .index = (uint8_t)probe, .arguments = arguments,
+		.probe = probe_get(probe), .index = (uint8_t)probe, .arguments = arguments, .site = &site,
 		.read = version >= KERNEL_VERSION(5, 5, 0) ? BPF_FUNC_probe_read_kernel
 		                                           : BPF_FUNC_probe_read,
 		.has_consumed = version >= KERNEL_VERSION(6, 6, 0), .consumed = 1,

@@ -44,8 +44,10 @@ world_set_argument(struct world *w, unsigned number, uint64_t value)
 		return;
 	if (!world_is_kprobe(w))
 		w->args[number - 1] = value;
-	else if (w->probe->kind == PROBE_SITES)
+	else if (w->probe->kind == PROBE_SITES && number == w->probe->skb)
 		*(w->kernel->arguments == 8 ? &w->regs.r8 : &w->regs.rdi) = value;
+	else if (w->probe->kind == PROBE_SITES)
+		w->regs.r9 = value;
 	else if (number == 1)
 		w->regs.rdi = value;
 	else if (number == 2)
@@ -190,7 +192,7 @@ static const struct {
 	[FOREIGN_LISTENER] = { THE_OTHER, 10, 1, true, false },
 	[HERE_LISTENER] = { OURS, 10, 1, true, false },
 	[SENDER] = { OURS, 1, 1, false, true },      [RAW] = { OURS, 7, 3, true, false },
-	[PACKET_SOCKET] = { AF_PACKET, 1, 3, true, false },
+	[PACKET_SOCKET] = { AF_PACKET, 7, 3, true, false },
 	[UDP] = { OURS, 7, 2, false, false },        [CONTROL] = { OURS, 7, 3, true, false },
 	[TUN] = { AF_UNSPEC, 0, 0, true, false },
 };
@@ -298,6 +300,8 @@ world_make(struct world *w, const struct kernel *k, const struct packet *packet)
 	w->probe = find_probe(k, &w->program.index);
 	w->program.probe = w->probe;
 	w->program.arguments = k->arguments;
+	w->site = (struct inlined_site){ .skb = (int8_t)k->arguments, .base = 9 };
+	w->program.site = &w->site;
 	w->program.read = k->read;
 	w->program.has_consumed = k->consumed;
 	w->program.consumed = CONSUMED;

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "../event.h"
+#include "../inlined.h"
 #include "../offsets.h"
 #include "../probe.h"
 #include "../program.h"
@@ -22,7 +23,7 @@ struct kernel {
 	const char *name;
 	uint32_t    version;
 	const char *probe;
-	uint8_t     arguments; /* of the tracepoint; of sites: skb's register, 7 rdi or 8 r8 */
+	uint8_t     arguments; /* of the tracepoint; of sites: skb's register, 7 rdi or 8 r8; sk's is r9 */
 	int32_t     read;
 	bool        consumed;  /* has SKB_CONSUMED, as number 1 */
 };
@@ -52,6 +53,7 @@ struct world {
 	struct offsets        o;
 	struct program_filter filter;
 	struct program        program;
+	struct inlined_site   site;
 	struct bpf_run        run;
 	struct pt_regs        regs;
 	uint64_t              args[4];
