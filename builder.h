@@ -105,7 +105,7 @@ enum {
 	/* labels: of the block's own scope, and where to go when a look-up fails */
 	OTHER = 1000, LOCAL, LOCALS = 6,
 	/* maps */
-	MAP_COUNTERS = 0, MAP_RINGS, MAP_BELLS, MAP_ARMED, MAP_MARKS, MAP_NOTES,
+	MAP_COUNTERS = 0, MAP_RINGS, MAP_BELLS, MAP_CONTROL, MAP_MARKS, MAP_NOTES,
 };
 
 /*

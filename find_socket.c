@@ -88,8 +88,9 @@ note_raw_socket(struct builder *b)
 }
 
 /*
- * A packet socket is at hand: the packet is its copy. Such a socket has no addresses, is in CLOSE, and of one of three types; a family alone may be
- * any number, such as an address of 17.0.0.0/16 in an IP header.
+ * A packet socket is at hand: the packet is its copy. Such a socket has no
+ * addresses, is in CLOSE, and of one of three types; a family alone may be any
+ * number, such as an address of 17.0.0.0/16 in an IP header.
  */
 static void
 note_packet_socket(struct builder *b)

@@ -397,6 +397,58 @@ kallsyms_function(const struct kallsyms *ks, const char *name, uint64_t *start, 
 	return false;
 }
 
+/* Behind the name: nothing, or what the compiler adds for the same function made simpler. */
+static bool
+is_same_name(const char *rest, size_t n)
+{
+	return !n || has_prefix(rest, n, ".isra") || has_prefix(rest, n, ".constprop");
+}
+
+/* A whole line: is it the function, or the end of it, which is the next that is not there too? */
+static bool
+look_at_line(const char *s, const char *end, const char *name, uint64_t *start, uint64_t *stop)
+{
+	uint64_t address = hex(&s, end);
+	size_t n = strlen(name);
+
+	if (end - s < 4 || !kind_of(s[1]) || !address)
+		return false;
+	if (*start)
+		*stop = address;
+	else if ((size_t)(end - s) >= n + 3 && !memcmp(s + 3, name, n)
+	         && is_same_name(s + 3 + n, (size_t)(end - s) - n - 3))
+		*start = address;
+	return *start && *stop > *start;
+}
+
+bool
+kallsyms_lookup(const char *path, const char *name, uint64_t *start, uint64_t *end)
+{
+	char buf[READ_BYTES + KALLSYMS_LINE];
+	size_t used = 0;
+	ssize_t n;
+	bool found = false;
+	int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+
+	*start = *end = 0;
+	if (fd < 0)
+		return false;
+	while (!found && (n = read(fd, buf + used, READ_BYTES)) > 0) {
+		const char *line = buf, *stop = buf + used + n, *eol;
+
+		while (!found && (eol = memchr(line, '\n', (size_t)(stop - line)))) {
+			found = look_at_line(line, eol, name, start, end);
+			line = eol + 1;
+		}
+		used = (size_t)(stop - line) < KALLSYMS_LINE ? (size_t)(stop - line) : 0;
+		memmove(buf, line, used);
+	}
+	close(fd);
+	if (!found)
+		*start = *end = 0;
+	return found;
+}
+
 void
 kallsyms_free(struct kallsyms *ks)
 {

@@ -58,6 +58,10 @@ bool kallsyms_find(const struct kallsyms *ks, uint64_t address, struct frame *ou
  * symbol. Looks at every symbol. */
 bool kallsyms_function(const struct kallsyms *ks, const char *name, uint64_t *start, uint64_t *end);
 
+/* The same of a file, without keeping anything: for one function only. False as well when
+ * the file cannot be read or hides the address. */
+bool kallsyms_lookup(const char *path, const char *name, uint64_t *start, uint64_t *end);
+
 void kallsyms_free(struct kallsyms *ks);
 
 #endif

@@ -57,6 +57,7 @@ struct run {
 	uint64_t              before;   /* drops that matched while the probes were being armed */
 	uint64_t              shown;
 	uint64_t              lost;
+	uint64_t              members;  /* parts of other packets, which matched too */
 	bool                  ended;    /* the count is reached */
 };
 
@@ -158,6 +159,18 @@ tell_lost(struct run *run, uint64_t time, uint64_t count)
 		                        time, count);
 }
 
+/* A part of another packet is no drop; the programs leave it out once they know the place. */
+static bool
+is_member(struct run *run, const struct drop *d)
+{
+	bool member;
+
+	tracer_find_release(&tracer, run->style.stack || run->style.json);
+	member = tracer_is_member(&tracer, d->location.address);
+	run->members += member;
+	return member;
+}
+
 static void
 show_sample(struct run *run, const struct sample *s)
 {
@@ -167,6 +180,8 @@ show_sample(struct run *run, const struct sample *s)
 		tell_lost(run, s->time + run->to_wall, s->lost);
 	} else if (decode_drop(s, &drop)) {
 		/* no record of ours: it stays in the difference of seen and shown, as lost */
+		return;
+	} else if (is_member(run, &drop)) {
 		return;
 	} else {
 		name_drop(run, &drop, s);
@@ -267,7 +282,7 @@ finish(struct run *run)
 	tracer_stop(&tracer);
 	while (!run->ended && !out.error && drain(run))
 		;
-	seen = tracer_matched(&tracer) - run->before;
+	seen = tracer_matched(&tracer) - run->before - run->members;
 	if (run->ended || out.error || seen < run->shown + run->lost)
 		return run->shown + run->lost;
 	/* perf tells of a loss with the next event that finds room: there may be none */

@@ -97,6 +97,46 @@ count_match(struct builder *b)
 	     LABEL(MISSING));
 }
 
+/* if (*(u64 *)(stack + slot) is in skb_release_data()) goto COPY; r9 = control */
+static void
+skip_if_released(struct builder *b, int slot)
+{
+	enum { OUTSIDE = LOCAL };
+
+	builder_scope(b);
+	EMIT_VALUES(b, LOAD(BPF_DW, R1, FP, slot));
+	EMIT(b, NULL, LOAD(BPF_DW, R2, R9, offsetof(struct program_control, release)),
+	     LOAD(BPF_DW, R3, R9, offsetof(struct program_control, release_end)),
+	     JGT(R2, R1, OUTSIDE), JGT(R3, R1, COPY), LABEL(OUTSIDE));
+}
+
+/*
+ * Segments that GRO has joined, or fragments, hang on one buffer's frag_list and
+ * are freed one by one with it: they are parts of a packet, dropped or not. To
+ * 6.0 skb_release_data() frees them through kfree_skb_list(), in whose small
+ * frame its return address is.
+ */
+static void
+skip_members(struct builder *b)
+{
+	enum { FRAME = 4 };
+	const struct probe *probe = b->p->probe;
+	int none = bpf_asm_label(b->a);
+
+	bpf_asm_title(b->a, "if (skb is freed as a part of another) return");
+	EMIT(b, NULL, STOREI(BPF_W, FP, SLOT(word), 0), LOAD_MAP(R1, MAP_CONTROL), MOV(R2, FP),
+	     ADDI(R2, SLOT(word)), CALL(BPF_FUNC_map_lookup_elem));
+	EMIT_VALUES(b, JEQI(R0, 0, none), MOV(R9, R0));
+	skip_if_released(b, SLOT(event.location));
+	if (probe->kind == PROBE_KPROBE && probe->shared && !probe->sk) {
+		EMIT_VALUES(b, LOAD(BPF_DW, R3, R6, arch.stack_pointer),
+		            READ(SLOT(saved), 8 * FRAME, R3, 8, none));
+		for (int i = 0; i < FRAME; i++)
+			skip_if_released(b, SLOT(saved) + 8 * i);
+	}
+	EMIT_VALUES(b, LABEL(none), MOVI(R9, 0));
+}
+
 /*
  * To 4.6 tcp_rcv_state_process() frees with kfree_skb() the SYN that its listener
  * has taken, or refused without a word: that is not told apart, and is no drop.
@@ -238,7 +278,7 @@ send_event(struct builder *b)
 {
 	EMIT(b, "if (the reader sleeps) wake it with this event",
 	     STOREI(BPF_W, FP, SLOT(word), 0),
-	     LOAD_MAP(R1, MAP_ARMED), MOV(R2, FP), ADDI(R2, SLOT(word)),
+	     LOAD_MAP(R1, MAP_CONTROL), MOV(R2, FP), ADDI(R2, SLOT(word)),
 	     CALL(BPF_FUNC_map_lookup_elem), JEQI(R0, 0, QUIET),
 	     MOV(R9, R0), LOAD(BPF_W, R1, R9, 0), JEQI(R1, 0, QUIET));
 	EMIT(b, NULL, OUTPUT(MAP_BELLS), JNEI(R0, 0, DONE), STOREI(BPF_W, R9, 0, 0), GOTO(DONE));
@@ -294,6 +334,7 @@ program_build(struct bpf_asm *a, const struct program *p)
 	filter_ports(&b);
 	skip_reported(&b);
 	read_location(&b);
+	skip_members(&b);
 	find_socket(&b);
 	skip_taken(&b);
 	read_numbers(&b);

@@ -31,7 +31,7 @@ struct program_maps {
 	int counters; /* array of a struct program_counters for each CPU */
 	int rings;    /* perf event array: events that wake the reader when a ring fills */
 	int bells;    /* perf event array, same rings: events that wake it at once */
-	int armed;    /* array of one uint32_t: not 0 while the reader sleeps without a time-out */
+	int control;  /* array of one struct program_control */
 	int marks;    /* hash of buffer addresses that a kprobe has reported; -1: not wanted */
 	int notes;    /* array of a struct note for each CPU; -1: not wanted */
 };
@@ -40,6 +40,14 @@ struct program_maps {
 struct program_counters {
 	uint64_t matched; /* TCP drops that passed the filter */
 	uint64_t unused[7];
+};
+
+/* What the programs look at each time. */
+struct program_control {
+	uint32_t armed;   /* not 0 while the reader sleeps without a time-out */
+	uint32_t unused;
+	uint64_t release; /* where skb_release_data() is, and its end; 0 and 0: not known */
+	uint64_t release_end;
 };
 
 struct program {

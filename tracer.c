@@ -77,11 +77,11 @@ open_maps(struct tracer *t)
 	uint32_t cpus = t->rings.count;
 	struct fds fds;
 	const int *const all[] = {
-		&m->counters, &m->rings, &m->bells, &m->armed, &m->marks, &m->notes,
+		&m->counters, &m->rings, &m->bells, &m->control, &m->marks, &m->notes,
 	};
 
 	m->counters = attach_map(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct program_counters), cpus);
-	m->armed = attach_map(BPF_MAP_TYPE_ARRAY, 4, 4, 1);
+	m->control = attach_map(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct program_control), 1);
 	m->rings = attach_map(BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, cpus);
 	m->bells = attach_map(BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, cpus);
 	m->marks = attach_map(BPF_MAP_TYPE_HASH, 8, 4, MARKS);
@@ -244,17 +244,53 @@ tracer_test_ring(struct tracer *t)
 int
 tracer_start(struct tracer *t)
 {
-	int error = hooks_enable(t);
+	int error;
 
+	if (t->version < KERNEL_VERSION(6, 1, 0))
+		tracer_find_release(t, false);
+	error = hooks_enable(t);
 	return error ? fail(t, STEP_KPROBE, error) : 0;
+}
+
+static void
+set_control(struct tracer *t, uint32_t armed)
+{
+	const struct program_control control = {
+		.armed = armed, .release = t->release, .release_end = t->release_end,
+	};
+	uint32_t key = 0;
+
+	attach_map_set(t->maps.control, &key, &control);
 }
 
 void
 tracer_arm(struct tracer *t)
 {
-	uint32_t key = 0, on = 1;
+	set_control(t, 1);
+}
 
-	attach_map_set(t->maps.armed, &key, &on);
+/* Through the symbols if they are here, else without keeping them. */
+void
+tracer_find_release(struct tracer *t, bool keep_symbols)
+{
+	static const char name[] = "skb_release_data";
+
+	if (t->release_searched)
+		return;
+	t->release_searched = true;
+	if (keep_symbols)
+		tracer_symbols(t);
+	if (t->symbols_read && !t->symbols_error)
+		kallsyms_function(&t->symbols, name, &t->release, &t->release_end);
+	else if (!t->symbols_read)
+		kallsyms_lookup("/proc/kallsyms", name, &t->release, &t->release_end);
+	set_control(t, 0);
+}
+
+bool
+tracer_is_member(const struct tracer *t, uint64_t location)
+{
+	return location >= t->release && location < t->release_end;
 }
 
 /*
@@ -289,7 +325,7 @@ tracer_close(struct tracer *t)
 	attach_close(&m->counters);
 	attach_close(&m->rings);
 	attach_close(&m->bells);
-	attach_close(&m->armed);
+	attach_close(&m->control);
 	attach_close(&m->marks);
 	attach_close(&m->notes);
 	rings_close(&t->rings);

@@ -60,6 +60,8 @@ struct tracer {
 	bool                  sites_searched;
 	bool                  drops_with_reasons; /* tcp_drop() frees with what gives reasons */
 	int                   sites_error;   /* -errno of looking for inlined tcp_drop() */
+	bool                  release_searched;
+	uint64_t              release, release_end; /* skb_release_data() */
 	bool                  has_taker;     /* see struct program */
 	uint64_t              taker, taker_end;
 	bool                  reads_memory;  /* the kernel lets programs do so, for all we know */
@@ -99,6 +101,15 @@ int tracer_test_ring(struct tracer *);
 
 /* Has the reader nothing to do but wait? Then the next event wakes it. */
 void tracer_arm(struct tracer *);
+
+/*
+ * Buffers that are parts of another (frag_list) are freed one by one with it, by
+ * skb_release_data(): no packet is dropped there. To 6.0 that is known before
+ * anything is armed; later, which saves reading symbols at the start, the reader
+ * calls find when the first drop has come, and leaves out what is one.
+ */
+void tracer_find_release(struct tracer *, bool keep_symbols);
+bool tracer_is_member(const struct tracer *, uint64_t location);
 
 /* Is the probe of that name attached; is any of that kind? */
 bool tracer_attached(const struct tracer *, const char *name);

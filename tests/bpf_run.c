@@ -347,13 +347,13 @@ lookup(struct machine *m, struct value *result)
 	} else if (map == RUN_NOTES) {
 		result->base = (uint8_t *)m->run->note;
 		result->size = sizeof(m->run->note);
-	} else if (map == RUN_ARMED) {
+	} else if (map == RUN_CONTROL) {
 		result->base = (uint8_t *)&m->run->armed;
-		result->size = sizeof(m->run->armed);
+		result->size = 24;
 	} else {
 		return fault(m, "look-up in map %llu", (unsigned long long)map);
 	}
-	if (index != (map == RUN_ARMED ? 0 : m->run->cpu))
+	if (index != (map == RUN_CONTROL ? 0 : m->run->cpu))
 		result->base = NULL;
 	return true;
 }

@@ -23,7 +23,7 @@ enum {
 };
 
 /* Map numbers, as the program has them for file descriptors. */
-enum { RUN_COUNTERS = 100, RUN_RINGS, RUN_BELLS, RUN_ARMED, RUN_MARKED, RUN_NOTES };
+enum { RUN_COUNTERS = 100, RUN_RINGS, RUN_BELLS, RUN_CONTROL, RUN_MARKED, RUN_NOTES };
 
 struct run_region {
 	uint64_t    at;
@@ -46,7 +46,8 @@ struct bpf_run {
 
 	uint32_t    cpu;                       /* counters are those of this CPU */
 	uint64_t    counters[8];
-	uint32_t    armed;
+	uint32_t    armed, unused;             /* these three are struct program_control */
+	uint64_t    release, release_end;
 	uint64_t    note[3];                   /* struct note of this CPU */
 	uint64_t    mark[RUN_MARKS];
 	unsigned    marks;

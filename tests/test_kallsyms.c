@@ -222,6 +222,57 @@ test_layouts(void)
 	}
 }
 
+/* One function of a file, with what may stand around it; the file is longer than one read. */
+static void
+test_lookup(void)
+{
+	static const struct {
+		const char *name, *lines;
+		uint64_t    start, end; /* 0: not found */
+	} rows[] = {
+		{ "in the middle", "ffffffff81000000 t a\nffffffff81000100 T target\n"
+		  "ffffffff81000180 t b\n", 0xffffffff81000100, 0xffffffff81000180 },
+		{ "padding before it", "ffffffff810000f0 t __pfx_target\nffffffff81000100 t target\n"
+		  "ffffffff81000180 t __pfx_b\n", 0xffffffff81000100, 0xffffffff81000180 },
+		{ "two at its place", "ffffffff81000100 t target\nffffffff81000100 t alias\n"
+		  "ffffffff81000180 t b\n", 0xffffffff81000100, 0xffffffff81000180 },
+		{ "made simpler", "ffffffff81000100 t target.isra.0\nffffffff81000180 t b\n",
+		  0xffffffff81000100, 0xffffffff81000180 },
+		{ "its cold part alone", "ffffffff81000100 t target.cold\n"
+		  "ffffffff81000180 t b\n", 0, 0 },
+		{ "a longer name", "ffffffff81000100 t target_b\nffffffff81000180 t b\n", 0, 0 },
+		{ "data", "ffffffff81000100 D target\nffffffff81000180 t b\n", 0, 0 },
+		{ "the last symbol", "ffffffff81000100 t target\n", 0, 0 },
+		{ "hidden", "0000000000000000 t target\n0000000000000000 t b\n", 0, 0 },
+		{ "not there", "ffffffff81000100 t a\nffffffff81000180 t b\n", 0, 0 },
+	};
+	static const char path[] = "tests/build/kallsyms.lookup";
+
+	for (size_t i = 0; i < COUNT(rows); i++)
+		for (unsigned before = 0; before <= 700; before += 350) {
+			FILE *file = fopen(path, "we");
+			uint64_t start = 1, end = 1;
+			bool found;
+
+			for (unsigned n = 0; file && n < before; n++)
+				fprintf(file, "ffffffff80%06x t function_number_%u\n", n * 16, n);
+			if (!file || fputs(rows[i].lines, file) < 0 || fclose(file)) {
+				SKIP("cannot write tests/build", "lookup");
+				return;
+			}
+			found = kallsyms_lookup(path, "target", &start, &end);
+			CHECK(found == (rows[i].start != 0) && start == rows[i].start
+			      && end == rows[i].end, "lookup: %s, %u lines before", rows[i].name, before);
+		}
+	unlink(path);
+	{
+		uint64_t start, end;
+
+		CHECK(!kallsyms_lookup("/no/such/file", "target", &start, &end) && !start && !end,
+		      "lookup: no file");
+	}
+}
+
 static void
 test_errors(void)
 {
@@ -369,5 +420,6 @@ main(void)
 	test_many();
 	test_running();
 	kallsyms_free(&ks);
+	test_lookup();
 	return tap_end();
 }

@@ -173,12 +173,48 @@ test_taken(const struct kernel *k)
 	}
 }
 
+/* Parts of another buffer, freed by the function that releases it. */
+static void
+test_members(const struct kernel *k)
+{
+	static const struct {
+		const char *name;
+		int         word;  /* of the frame that holds an address in it; -1: location does */
+		int64_t     from, to;
+		bool        shown;
+	} rows[] = {
+		{ "called from there", -1, -8, 8, false },
+		{ "called from its first byte", -1, 0, 8, false },
+		{ "called from before it", -1, 1, 8, true },
+		{ "called from behind it", -1, -8, 0, true },
+		{ "called by what it called", 1, -8, 8, false },
+		{ "called by what it called, three registers kept", 4, -8, 8, false },
+		{ "an older frame", 5, -8, 8, true },
+	};
+	static struct world w;
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		uint64_t inside = LOCATION + 0x100000;
+		bool frame = rows[i].word >= 0;
+
+		world_make(&w, k, NULL);
+		if (frame)
+			w.frame[rows[i].word] = inside;
+		w.run.release = (frame ? inside : LOCATION) + (uint64_t)rows[i].from;
+		w.run.release_end = (frame ? inside : LOCATION) + (uint64_t)rows[i].to;
+		tell(world_expect(&w, rows[i].shown), rows[i].name, k);
+	}
+	world_make(&w, k, NULL);
+	tell(world_expect(&w, true), "the place is not known", k);
+}
+
 int
 main(void)
 {
 	for (size_t i = 0; i < COUNT(kernels); i++) {
 		test_noted(&kernels[i]);
 		test_taken(&kernels[i]);
+		test_members(&kernels[i]);
 	}
 	test_grown();
 	return tap_end();

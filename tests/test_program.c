@@ -29,7 +29,7 @@ static struct bpf_asm code;
 static struct offsets offsets;
 
 static const struct program_maps numbered = {
-	.counters = 0, .rings = 1, .bells = 2, .armed = 3, .marks = 4, .notes = 5,
+	.counters = 0, .rings = 1, .bells = 2, .control = 3, .marks = 4, .notes = 5,
 };
 
 static const uint32_t versions[] = {
@@ -460,7 +460,7 @@ test_verifier(void)
 		.counters = attach_map(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct program_counters), 64),
 		.rings = attach_map(BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, 1),
 		.bells = attach_map(BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, 1),
-		.armed = attach_map(BPF_MAP_TYPE_ARRAY, 4, 4, 1),
+		.control = attach_map(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct program_control), 1),
 		.marks = attach_map(BPF_MAP_TYPE_HASH, 8, 4, 16),
 		.notes = attach_map(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct note), 64),
 	};
@@ -483,7 +483,7 @@ test_verifier(void)
 	close(maps.counters);
 	close(maps.rings);
 	close(maps.bells);
-	close(maps.armed);
+	close(maps.control);
 	close(maps.marks);
 	close(maps.notes);
 }

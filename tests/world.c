@@ -309,7 +309,7 @@ world_make(struct world *w, const struct kernel *k, const struct packet *packet)
 	w->program.filter = &w->filter;
 	w->program.maps = (struct program_maps){
 		.counters = RUN_COUNTERS, .rings = RUN_RINGS, .bells = RUN_BELLS,
-		.armed = RUN_ARMED, .marks = RUN_MARKED, .notes = RUN_NOTES,
+		.control = RUN_CONTROL, .marks = RUN_MARKED, .notes = RUN_NOTES,
 	};
 	w->run.cpu = 5;
 	memset(w->skb, 0xcc, sizeof(w->skb));

@@ -23,7 +23,7 @@ struct kernel {
 	const char *name;
 	uint32_t    version;
 	const char *probe;
-	uint8_t     arguments; /* of the tracepoint; of sites: skb's register, 7 rdi or 8 r8; sk's is r9 */
+	uint8_t     arguments; /* of the tracepoint; of sites: skb's register, rdi (7) or r8 */
 	int32_t     read;
 	bool        consumed;  /* has SKB_CONSUMED, as number 1 */
 };
