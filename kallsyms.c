@@ -404,25 +404,32 @@ is_same_name(const char *rest, size_t n)
 	return !n || has_prefix(rest, n, ".isra") || has_prefix(rest, n, ".constprop");
 }
 
-/* A whole line: is it the function, or the end of it, which is the next that is not there too? */
-static bool
-look_at_line(const char *s, const char *end, const char *name, uint64_t *start, uint64_t *stop)
-{
-	uint64_t address = hex(&s, end);
-	size_t n = strlen(name);
+/* What is looked for in a file, and what was found. */
+struct search {
+	const char *name;
+	bool        data;   /* of any type; its end does not matter */
+	uint64_t    start, end;
+};
 
-	if (end - s < 4 || !kind_of(s[1]) || !address)
+/* A whole line: is it the symbol, or the end of it, which is the next that is not there too? */
+static bool
+look_at_line(struct search *s, const char *line, const char *end)
+{
+	uint64_t address = hex(&line, end);
+	size_t n = strlen(s->name);
+
+	if (end - line < 4 || !address || !(s->data || kind_of(line[1])))
 		return false;
-	if (*start)
-		*stop = address;
-	else if ((size_t)(end - s) >= n + 3 && !memcmp(s + 3, name, n)
-	         && is_same_name(s + 3 + n, (size_t)(end - s) - n - 3))
-		*start = address;
-	return *start && *stop > *start;
+	if (s->start)
+		s->end = address;
+	else if ((size_t)(end - line) >= n + 3 && !memcmp(line + 3, s->name, n)
+	         && is_same_name(line + 3 + n, (size_t)(end - line) - n - 3))
+		s->start = address;
+	return s->start && (s->data || s->end > s->start);
 }
 
-bool
-kallsyms_lookup(const char *path, const char *name, uint64_t *start, uint64_t *end)
+static bool
+search_file(struct search *s, const char *path)
 {
 	char buf[READ_BYTES + KALLSYMS_LINE];
 	size_t used = 0;
@@ -430,23 +437,39 @@ kallsyms_lookup(const char *path, const char *name, uint64_t *start, uint64_t *e
 	bool found = false;
 	int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 
-	*start = *end = 0;
 	if (fd < 0)
 		return false;
 	while (!found && (n = read(fd, buf + used, READ_BYTES)) > 0) {
 		const char *line = buf, *stop = buf + used + n, *eol;
 
 		while (!found && (eol = memchr(line, '\n', (size_t)(stop - line)))) {
-			found = look_at_line(line, eol, name, start, end);
+			found = look_at_line(s, line, eol);
 			line = eol + 1;
 		}
 		used = (size_t)(stop - line) < KALLSYMS_LINE ? (size_t)(stop - line) : 0;
 		memmove(buf, line, used);
 	}
 	close(fd);
-	if (!found)
-		*start = *end = 0;
 	return found;
+}
+
+bool
+kallsyms_lookup(const char *path, const char *name, uint64_t *start, uint64_t *end)
+{
+	struct search s = { .name = name };
+	bool found = search_file(&s, path);
+
+	*start = found ? s.start : 0;
+	*end = found ? s.end : 0;
+	return found;
+}
+
+uint64_t
+kallsyms_address(const char *path, const char *name)
+{
+	struct search s = { .name = name, .data = true };
+
+	return search_file(&s, path) ? s.start : 0;
 }
 
 void

@@ -62,6 +62,9 @@ bool kallsyms_function(const struct kallsyms *ks, const char *name, uint64_t *st
  * the file cannot be read or hides the address. */
 bool kallsyms_lookup(const char *path, const char *name, uint64_t *start, uint64_t *end);
 
+/* Where a symbol of any type is, data too (CONFIG_KALLSYMS_ALL); 0: as above. */
+uint64_t kallsyms_address(const char *path, const char *name);
+
 void kallsyms_free(struct kallsyms *ks);
 
 #endif

@@ -143,7 +143,8 @@ name_drop(struct run *run, struct drop *d, const struct sample *s)
 	d->time = s->time + run->to_wall;
 	d->probe = probe < PROBES ? probe_get(probe)->label : NULL;
 	d->state_name = names_state(d->state);
-	d->reason_name = d->has_reason ? names_reason(&tracer.names, d->reason) : NULL;
+	if (d->has_reason && !(d->reason_name = names_reason(&tracer.names, d->reason)))
+		d->reason_name = subsystems_name(&tracer.subsystems, tracer.read, d->reason);
 	if (run->style.stack || run->style.json)
 		name_frame(run, &d->location);
 	for (unsigned i = 0; i < d->frames; i++)

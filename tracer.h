@@ -17,6 +17,7 @@
 #include "probe.h"
 #include "program.h"
 #include "ring.h"
+#include "subsystems.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -77,6 +78,7 @@ struct tracer {
 	struct inlined        inlined;       /* sites of tcp_drop() in the kernel's text */
 	struct tracer_hook    hook[INLINED_MAX + 3 * PROBES];
 	struct names          names;
+	struct subsystems     subsystems;    /* names that names has not */
 	char                  error[1024];   /* what failed, and what to do about it */
 	struct bpf_asm        text;          /* the program built last */
 	char                  log[TRACER_LOG]; /* the verifier's words on the last failure */

@@ -262,7 +262,8 @@ test_lookup(void)
 			}
 			found = kallsyms_lookup(path, "target", &start, &end);
 			CHECK(found == (rows[i].start != 0) && start == rows[i].start
-			      && end == rows[i].end, "lookup: %s, %u lines before", rows[i].name, before);
+			      && end == rows[i].end, "lookup: %s, %u lines before", rows[i].name,
+			      before);
 		}
 	unlink(path);
 	{
