@@ -30,8 +30,9 @@ static const struct remedy remedies[] = {
 	{ STEP_LOAD, EACCES, "the verifier refuses it: -v shows why" },
 	{ STEP_DUMP, EINVAL, "needs Linux 4.13" },
 	{ STEP_DUMP, ENODATA, "hidden by the sysctls kernel.kptr_restrict or net.core.bpf_jit_harden" },
-	{ STEP_PMU, ENOENT, "the kernel needs CONFIG_KPROBES and CONFIG_KPROBE_EVENTS, Linux 4.17, and "
-	  "/sys mounted" },
+	{ STEP_PMU, ENOENT, "the kernel needs CONFIG_KPROBES and CONFIG_KPROBE_EVENTS; before Linux "
+	  "4.17 tracefs too" },
+	{ STEP_PMU, ENODEV, "the kernel needs CONFIG_KPROBES and CONFIG_KPROBE_EVENTS" },
 	{ STEP_SITES, EPERM, "the symbols are hidden: sysctl kernel.kptr_restrict" },
 	{ STEP_SITES, ENOENT, "none in the kernel's text" },
 	{ STEP_KPROBE, ENOENT, "this kernel has no such function" },

@@ -149,13 +149,18 @@ open_kprobe(struct tracer *t, unsigned i)
 	note(t, i, t->kprobes.error ? STEP_PMU : STEP_KPROBE, add_hook(t, i, event));
 }
 
-/* An event of tracefs, where there are no raw tracepoints. */
+/* An event of tracefs, where there are no raw tracepoints: that one has failed is no news then. */
 static void
 open_event(struct tracer *t, unsigned i)
 {
 	int event = kprobes_event(&t->kprobes, probe_get(i)->symbol, (int)t->rings.first);
 
 	note(t, i, STEP_TRACEPOINT, add_hook(t, i, event));
+	for (unsigned other = 0; other < PROBES && event >= 0; other++)
+		if (probe_get(other)->kind == PROBE_TRACEPOINT)
+			t->probe[other] = (struct tracer_probe){ 0 };
+	if (t->kprobes.pmu >= 0)
+		t->probe[i].wanted = false; /* raw ones are as old as the PMU */
 }
 
 /*
@@ -284,13 +289,13 @@ is_wanted(const struct tracer *t, unsigned i, bool shared)
 
 	if (!(t->set >> i & 1))
 		return false;
+	if (probe->kind == PROBE_EVENT && tracer_attached(t, "tracepoint"))
+		return false;
 	if (t->options->probe)
 		return true;
 	if (probe->kind == PROBE_SITES || probe->kind == PROBE_GROWN)
 		return !t->drops_with_reasons && !tracer_attached(t, "tcp_drop")
 		       && !tracer_attached(t, "inlined");
-	if (probe->kind == PROBE_EVENT)
-		return !tracer_attached(t, "tracepoint");
 	return !(probe->instead && shared);
 }
 

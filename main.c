@@ -385,9 +385,9 @@ trace(const struct options *o)
 	}
 	warn();
 	run.start = nanoseconds(CLOCK_MONOTONIC);
+	run.to_wall = nanoseconds(CLOCK_REALTIME) - run.start;
 	run.before = tracer_matched(&tracer);
 	tell_start();
-	run.to_wall = nanoseconds(CLOCK_REALTIME) - run.start;
 	tally_start(&tally);
 	if (!o->json)
 		out.used += format_header(out.buf, sizeof(out.buf), &run.style);

@@ -28,7 +28,8 @@ read_names(void)
 {
 	static char text[64 * 1024];
 	int dir = tracefs_open(true);
-	ssize_t n = dir < 0 ? dir : file_load(dir, "events/skb/kfree_skb/format", text, sizeof(text));
+	ssize_t n = dir < 0 ? dir : file_load(dir, "events/skb/kfree_skb/format", text,
+	                                      sizeof(text));
 
 	if (dir >= 0)
 		close(dir);
@@ -87,7 +88,8 @@ main(void)
 	if (geteuid() || !read_names())
 		SKIP("this kernel gives no reasons, or we are not root", "names in memory");
 	else if (!(fresh.table = kallsyms_address("/proc/kallsyms", "drop_reasons_by_subsys")))
-		SKIP("no symbol drop_reasons_by_subsys (6.4, CONFIG_KALLSYMS_ALL)", "names in memory");
+		SKIP("no symbol drop_reasons_by_subsys (6.4, CONFIG_KALLSYMS_ALL)",
+		     "names in memory");
 	else {
 		fresh.searched = true;
 		check_core();

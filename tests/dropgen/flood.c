@@ -126,7 +126,7 @@ flood(FILE *out, unsigned long long netns, unsigned long count, unsigned long ra
 	}
 	seconds = now() - start;
 	close(fd);
-	for (int i = 0; i < 100 && bad_checksums() - counted < (long long)sent; i++)
+	for (int i = 0; i < 1000 && bad_checksums() - counted < (long long)sent; i++)
 		wait_until(now() + 0.01);
 	counted = bad_checksums() - counted;
 	fprintf(out, "{\"sent\":%lu,\"csum_errors\":%lld,\"refused\":%lu,\"netns\":%llu,"
