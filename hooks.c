@@ -289,7 +289,9 @@ is_wanted(const struct tracer *t, unsigned i, bool shared)
 
 	if (!(t->set >> i & 1))
 		return false;
-	if (probe->kind == PROBE_EVENT && tracer_attached(t, "tracepoint"))
+	/* the event's record is read for no reason, which there is from 5.17 on */
+	if (probe->kind == PROBE_EVENT
+	    && (tracer_attached(t, "tracepoint") || t->version >= KERNEL_VERSION(5, 17, 0)))
 		return false;
 	if (t->options->probe)
 		return true;
