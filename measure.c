@@ -13,6 +13,7 @@
 #include "attach.h"
 #include "bpf_insns.h"
 #include "calibrate.h"
+#include "kernel.h"
 #include "kprobes.h"
 #include "measure.h"
 #include "tracer.h"
@@ -26,11 +27,22 @@ enum {
 };
 
 struct trap {
-	int next;   /* array of one uint32_t: how many were caught */
+	int next;   /* array of one uint32_t: how many were caught, or the answer */
 	int caught; /* array of CATCHES buffers */
 	int program;
 	int event;
 };
+
+/* if (this is not our process) goto done; the stack from low on is zeroes */
+static void
+begin(struct bpf_asm *a, int low, int done)
+{
+	BPF_ASM(a, NULL, MOV(R6, R1), MOVI(R1, 0));
+	for (int i = low; i < 0; i += 8)
+		BPF_ASM(a, NULL, STORE(BPF_DW, FP, i, R1));
+	BPF_ASM(a, NULL, CALL(BPF_FUNC_get_current_pid_tgid), RSHI(R0, 32),
+	        MOV32I(R1, getpid()), JNE(R0, R1, done));
+}
 
 /* At kfree_skb(skb), in this process: caught[next++] = *skb */
 static void
@@ -41,11 +53,8 @@ write_program(struct tracer *t, const struct trap *trap)
 	struct bpf_asm *a = &t->text;
 
 	bpf_asm_start(a, LABELS);
-	BPF_ASM(a, NULL, MOV(R6, R1), MOVI(R1, 0));
-	for (int i = DATA; i < 0; i += 8)
-		BPF_ASM(a, NULL, STORE(BPF_DW, FP, i, R1));
-	BPF_ASM(a, NULL, CALL(BPF_FUNC_get_current_pid_tgid), RSHI(R0, 32),
-	        MOV32I(R1, getpid()), JNE(R0, R1, DONE),
+	begin(a, DATA, DONE);
+	BPF_ASM(a, NULL,
 	        LOAD(BPF_DW, R3, R6, arch.argument[0]), MOV(R1, FP), ADDI(R1, DATA),
 	        MOVI(R2, CALIBRATE_BYTES), CALL(t->read), JNEI(R0, 0, DONE),
 	        LOAD_MAP(R1, trap->next), MOV(R2, FP), ADDI(R2, KEY),
@@ -58,8 +67,28 @@ write_program(struct tracer *t, const struct trap *trap)
 	bpf_asm_link(a);
 }
 
+/* At udp_sendmsg(sk, ...), in this process: next[0] = the offset of ns.inum in sk->sk_net */
+static void
+write_netns_program(struct tracer *t, const struct trap *trap)
+{
+	enum { END, DONE, LABELS };
+	enum { KEY = -OFFSETS_SEARCH - 8, VALUE = KEY - 8 };
+	struct bpf_asm *a = &t->text;
+
+	bpf_asm_start(a, LABELS);
+	begin(a, VALUE, DONE);
+	BPF_ASM(a, NULL, LOAD(BPF_DW, R3, R6, arch.argument[0]));
+	offsets_netns_search(a, &t->offsets, t->read, kernel_net_namespace(), END);
+	BPF_ASM(a, NULL, LABEL(END), STORE(BPF_W, FP, VALUE, R6),
+	        LOAD_MAP(R1, trap->next), MOV(R2, FP), ADDI(R2, KEY), MOV(R3, FP),
+	        ADDI(R3, VALUE), MOVI(R4, BPF_ANY), CALL(BPF_FUNC_map_update_elem),
+	        LABEL(DONE), MOVI(R0, 0), EXIT);
+	bpf_asm_link(a);
+}
+
 static int
-open_trap(struct tracer *t, struct trap *trap)
+open_trap(struct tracer *t, struct trap *trap, const char *function,
+          void (*write)(struct tracer *, const struct trap *))
 {
 	int error;
 
@@ -68,11 +97,11 @@ open_trap(struct tracer *t, struct trap *trap)
 	trap->caught = attach_map(BPF_MAP_TYPE_ARRAY, 4, CALIBRATE_BYTES, CATCHES);
 	if (trap->next < 0 || trap->caught < 0)
 		return trap->next < 0 ? trap->next : trap->caught;
-	write_program(t, trap);
+	write(t, trap);
 	trap->program = tracer_load(t, BPF_PROG_TYPE_KPROBE);
 	if (trap->program < 0)
 		return trap->program;
-	trap->event = kprobes_make(&t->kprobes, "kfree_skb", 0, (int)t->rings.first);
+	trap->event = kprobes_make(&t->kprobes, function, 0, (int)t->rings.first);
 	if (trap->event < 0)
 		return trap->event;
 	error = attach_bind(trap->event, trap->program);
@@ -145,7 +174,7 @@ int
 measure(struct tracer *t)
 {
 	struct trap trap;
-	int error = open_trap(t, &trap);
+	int error = open_trap(t, &trap, "kfree_skb", write_program);
 
 	if (!error)
 		error = send_datagram();
@@ -154,4 +183,18 @@ measure(struct tracer *t)
 	close_trap(&trap);
 	t->offsets.measured = !error;
 	return error;
+}
+
+void
+measure_netns(struct tracer *t)
+{
+	struct trap trap = { -1, -1, -1, -1 };
+	uint32_t key = 0, at = 0;
+
+	if (t->offsets.at[SOCK_NET] != OFFSET_NONE && kernel_net_namespace()
+	    && !open_trap(t, &trap, "udp_sendmsg", write_netns_program) && !send_datagram())
+		attach_map_get(trap.next, &key, &at);
+	close_trap(&trap);
+	offsets_told(&t->offsets, NET_INUM, OFFSET_NONE);
+	offsets_netns_answer(&t->offsets, at);
 }

@@ -12,4 +12,10 @@ struct tracer;
  */
 int measure(struct tracer *);
 
+/*
+ * Finds net.ns.inum: the sender of such a datagram is in our own network
+ * namespace, whose number is known. What cannot be confirmed so is not known.
+ */
+void measure_netns(struct tracer *);
+
 #endif

@@ -335,34 +335,38 @@ offsets_answer(struct offsets *o, const struct bpf_insn *insn, unsigned count)
 
 enum {
 	NET_SEARCHED = 384, /* bytes of struct net that are searched, ns.inum is at 128 to 280 */
-	NET_BUFFER   = 128, /* of them at a time */
-	SOCK_READ    = 128, /* bytes of struct sock_common read to get at skc_net */
+	NET_BUFFER   = OFFSETS_SEARCH, /* of them at a time */
+	SOCK_READ    = OFFSETS_SEARCH, /* bytes of struct sock_common read to get at skc_net */
 };
 
-/*
- * BPF_PROG_TEST_RUN gives the frame a socket in our own network namespace (4.18
- * on): follow it, and look where our namespace's inode number stands.
- */
+void
+offsets_netns_search(struct bpf_asm *a, const struct offsets *o, int32_t helper, uint32_t inode,
+                     int end)
+{
+	BPF_ASM(a, "r7 = sock->sk_net", MOVI(R6, 0), JEQI(R3, 0, end),
+	        MOV(R1, FP), ADDI(R1, -SOCK_READ), MOVI(R2, SOCK_READ), CALL(helper),
+	        JNEI(R0, 0, end), LOAD(BPF_DW, R7, FP, o->at[SOCK_NET] - SOCK_READ));
+	for (int at = 0; at < NET_SEARCHED; at += 4) {
+		if (at % NET_BUFFER == 0)
+			BPF_ASM(a, NULL, MOV(R1, FP), ADDI(R1, -NET_BUFFER), MOVI(R2, NET_BUFFER),
+			        MOV(R3, R7), ADDI(R3, at), CALL(helper), MOVI(R6, 0),
+			        JNEI(R0, 0, end), MOV32I(R2, inode));
+		BPF_ASM(a, NULL, MOVI(R6, at), LOAD(BPF_W, R1, FP, at % NET_BUFFER - NET_BUFFER),
+		        JEQ(R1, R2, end));
+	}
+	BPF_ASM(a, NULL, MOVI(R6, 0));
+}
+
+/* BPF_PROG_TEST_RUN gives the frame a socket in our own network namespace (4.18 on). */
 void
 offsets_netns_question(struct bpf_asm *a, const struct offsets *o, uint32_t inode)
 {
 	enum { END, LABELS };
 
 	bpf_asm_start(a, LABELS);
-	BPF_ASM(a, "r7 = skb->sk->sk_net", LOAD(BPF_DW, R3, R1, offsetof(struct __sk_buff, sk)),
-	        MOVI(R6, 0), JEQI(R3, 0, END),
-	        MOV(R1, FP), ADDI(R1, -SOCK_READ), MOVI(R2, SOCK_READ),
-	        CALL(BPF_FUNC_probe_read_kernel), JNEI(R0, 0, END),
-	        LOAD(BPF_DW, R7, FP, o->at[SOCK_NET] - SOCK_READ));
-	for (int at = 0; at < NET_SEARCHED; at += 4) {
-		if (at % NET_BUFFER == 0)
-			BPF_ASM(a, NULL, MOV(R1, FP), ADDI(R1, -NET_BUFFER), MOVI(R2, NET_BUFFER),
-			        MOV(R3, R7), ADDI(R3, at), CALL(BPF_FUNC_probe_read_kernel),
-			        MOVI(R6, 0), JNEI(R0, 0, END), MOV32I(R2, inode));
-		BPF_ASM(a, NULL, MOVI(R6, at), LOAD(BPF_W, R1, FP, at % NET_BUFFER - NET_BUFFER),
-		        JEQ(R1, R2, END));
-	}
-	BPF_ASM(a, NULL, MOVI(R6, 0), LABEL(END), MOV(R0, R6), EXIT);
+	BPF_ASM(a, NULL, LOAD(BPF_DW, R3, R1, offsetof(struct __sk_buff, sk)));
+	offsets_netns_search(a, o, BPF_FUNC_probe_read_kernel, inode, END);
+	BPF_ASM(a, NULL, LABEL(END), MOV(R0, R6), EXIT);
 	bpf_asm_link(a);
 }
 

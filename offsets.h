@@ -103,6 +103,15 @@ int offsets_answer(struct offsets *, const struct bpf_insn *, unsigned count);
  * of our own network namespace, stands in struct net; 0 when it did not find it.
  */
 void offsets_netns_question(struct bpf_asm *, const struct offsets *, uint32_t inode);
+
+/*
+ * The part of it that searches, for other programs: from the socket in r3 to the
+ * offset in r6, or 0. Goes to the label end when done early; fills OFFSETS_SEARCH
+ * bytes below the frame pointer, through helper, the one that reads memory.
+ */
+enum { OFFSETS_SEARCH = 128 };
+void offsets_netns_search(struct bpf_asm *, const struct offsets *, int32_t helper, uint32_t inode,
+                          int end);
 void offsets_netns_answer(struct offsets *, uint32_t at);
 
 /* Sets what the kernel has told in another way; OFFSET_NONE: that it is not known. */

@@ -210,6 +210,8 @@ tracer_open(struct tracer *t)
 	kprobes_open(&t->kprobes, t->reads_memory);
 	if (!t->offsets.asked && !o->offsets)
 		measure(t);
+	if (t->offsets.source[NET_INUM] == OFFSET_TABLE)
+		measure_netns(t);
 	find_taker(t);
 	return hooks_open(t) ? fail_probes(t) : 0;
 }
