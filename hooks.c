@@ -186,11 +186,15 @@ drops_with_reasons(struct tracer *t)
 	return false;
 }
 
-/* Looks for inlined tcp_drop() once: what it is called with, and where sk_drops is. */
+/*
+ * Looks for inlined tcp_drop() once: what it is called with, and where sk_drops
+ * is. clang inlines it here and calls it there: the function itself is left out.
+ */
 static int
 find_sites(struct tracer *t)
 {
 	const struct kallsyms *symbols;
+	uint64_t start, end;
 
 	if (t->kprobes.error || t->sites_searched)
 		return t->kprobes.error ? t->kprobes.error : t->sites_error;
@@ -198,6 +202,11 @@ find_sites(struct tracer *t)
 	t->sites_error = symbols ? sites_find(&t->inlined, symbols, "__kfree_skb", t->read)
 	                         : t->symbols_error;
 	t->sites_searched = true;
+	if (symbols && tracer_attached(t, "tcp_drop")
+	    && kallsyms_function(symbols, "tcp_drop", &start, &end)) {
+		inlined_leave_out(&t->inlined, start, end);
+		t->sites_error = t->sites_error || t->inlined.count ? t->sites_error : -ENOENT;
+	}
 	return t->sites_error;
 }
 
@@ -219,6 +228,8 @@ open_sites(struct tracer *t, unsigned i)
 	if (!error && t->hooks == before)
 		error = -EINVAL;
 	note(t, i, t->kprobes.error ? STEP_PMU : STEP_SITES, error);
+	if (error == -ENOENT && tracer_attached(t, "tcp_drop"))
+		t->probe[i].wanted = false; /* it need not be anywhere */
 }
 
 /* Where sk_drops is stands in the same text, whether the sites are understood or not. */
@@ -280,7 +291,7 @@ load_kprobes(struct tracer *t)
 
 /*
  * Is the probe to be tried? Of those that a kernel has one of, the first is
- * enough. Inlined tcp_drop() is looked for where there is none to probe.
+ * enough. tcp_drop() may be a function and inlined as well.
  */
 static bool
 is_wanted(const struct tracer *t, unsigned i, bool shared)
@@ -295,7 +306,9 @@ is_wanted(const struct tracer *t, unsigned i, bool shared)
 		return false;
 	if (t->options->probe)
 		return true;
-	if (probe->kind == PROBE_SITES || probe->kind == PROBE_GROWN)
+	if (probe->kind == PROBE_SITES)
+		return !t->drops_with_reasons;
+	if (probe->kind == PROBE_GROWN)
 		return !t->drops_with_reasons && !tracer_attached(t, "tcp_drop")
 		       && !tracer_attached(t, "inlined");
 	return !(probe->instead && shared);

@@ -147,3 +147,14 @@ inlined_finish(struct inlined *found)
 	}
 	found->count = kept;
 }
+
+void
+inlined_leave_out(struct inlined *found, uint64_t start, uint64_t end)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < found->count; i++)
+		if (found->site[i].address < start || found->site[i].address >= end)
+			found->site[kept++] = found->site[i];
+	found->count = kept;
+}

@@ -41,4 +41,7 @@ void inlined_scan(struct inlined *, const uint8_t *text, size_t n, uint64_t addr
  */
 void inlined_finish(struct inlined *);
 
+/* Leaves out the sites from start to end: a function that has a probe of its own. */
+void inlined_leave_out(struct inlined *, uint64_t start, uint64_t end);
+
 #endif

@@ -5,6 +5,7 @@
  * it leads to TARGET.
  */
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,6 +106,101 @@ test_sequence(const struct sequence *s)
 	          s->name);
 }
 
+static int
+register_number(const char *name)
+{
+	static const char *const names[16] = {
+		"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+		"r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+	};
+	int n = 0;
+
+	while (n < 16 && strcmp(names[n], name) != 0)
+		n++;
+	return n;
+}
+
+/* Splits a line at its tabs. */
+static unsigned
+split(char *line, char *field[], unsigned most)
+{
+	unsigned n = 0;
+
+	for (char *p = strtok(line, "\t\n"); p && n < most; p = strtok(NULL, "\t\n"))
+		field[n++] = p;
+	return n;
+}
+
+/*
+ * What compilers really wrote: all places of a kernel one after the other, as in
+ * its text. Each must be found, with the registers that objdump reads.
+ */
+static void
+test_kernel(char (*lines)[512], unsigned count)
+{
+	static uint8_t text[8192];
+	struct inlined found = { 0 };
+	size_t used = 0;
+	char *field[64][6];
+
+	memset(text, 0x90, sizeof(text));
+	for (unsigned i = 0; i < count; i++) {
+		split(lines[i], field[i], 6);
+		/* REL32 counts from where the sequence begins */
+		size_t n = assemble(text + used, field[i][5]);
+		int32_t distance = (int32_t)(TARGET - (ADDRESS + used + n));
+
+		memcpy(text + used + n - 4, &distance, 4);
+		used += n + 32;
+	}
+	inlined_scan(&found, text, sizeof(text), (uint64_t)0xffffffff00000000u | ADDRESS,
+	             (uint64_t)0xffffffff00000000u | TARGET);
+	inlined_finish(&found);
+	CHECK_INT(found.unclear, 0, "%s: all are understood", field[0][0]);
+	if (!CHECK_INT(found.count, count, "%s: sites", field[0][0]))
+		return;
+	for (unsigned i = 0; i < count; i++) {
+		const struct inlined_site *s = &found.site[i];
+		int displacement = atoi(field[i][4]);
+
+		CHECK_INT(s->base, register_number(field[i][2]), "%s: %s: socket", field[i][0],
+		          field[i][1]);
+		CHECK_INT(s->skb, register_number(field[i][3]), "%s: %s: packet", field[i][0],
+		          field[i][1]);
+		CHECK_INT(s->back, displacement ? 0 : found.sk_drops, "%s: %s: back", field[i][0],
+		          field[i][1]);
+	}
+	inlined_leave_out(&found, found.site[1].address, found.site[1].address + 1);
+	CHECK_INT(found.count, count - 1, "%s: one is left out", field[0][0]);
+}
+
+static void
+test_kernels(void)
+{
+	static char lines[64][512];
+	FILE *file = fopen("tests/facts/inlined.txt", "re");
+	unsigned count = 0, kernels = 0;
+	char line[512];
+
+	while (file && count < 64) {
+		bool more = fgets(line, sizeof(line), file);
+
+		if (more && *line == '#')
+			continue;
+		if (count && (!more || strncmp(lines[0], line, strcspn(line, "\t")) != 0)) {
+			test_kernel(lines, count);
+			kernels++;
+			count = 0;
+		}
+		if (!more)
+			break;
+		memcpy(lines[count++], line, sizeof(line));
+	}
+	if (file)
+		fclose(file);
+	CHECK(kernels >= 4, "%u kernels and compilers", kernels);
+}
+
 /* Text that ends anywhere is not read beyond. */
 static void
 test_truncated(void)
@@ -131,6 +227,7 @@ main(void)
 {
 	for (size_t i = 0; i < COUNT(sequences); i++)
 		test_sequence(&sequences[i]);
+	test_kernels();
 	test_truncated();
 	return tap_end();
 }
