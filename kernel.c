@@ -163,25 +163,12 @@ kernel_lockdown(char *buf, size_t size)
 		text_format(buf, size, "%.*s", (int)text_until(open + 1, "]"), open + 1);
 }
 
-bool
-kernel_pid_namespace(uint64_t *dev, uint64_t *ino)
-{
-	struct statx st;
-
-	/* statx(2) is there from 4.11 on, the helper that takes the two from 5.7 on */
-	if (syscall(SYS_statx, AT_FDCWD, "/proc/self/ns/pid", 0, STATX_BASIC_STATS, &st) < 0
-	    || st.stx_ino == (uint32_t)INIT_PID_NAMESPACE)
-		return false;
-	*dev = makedev(st.stx_dev_major, st.stx_dev_minor);
-	*ino = st.stx_ino;
-	return true;
-}
-
-uint32_t
-kernel_net_namespace(void)
+/* "net:[4026531840]": the number in it; 0 when /proc does not tell. */
+static uint32_t
+namespace_inode(const char *path)
 {
 	char link[64];
-	ssize_t n = readlink("/proc/self/ns/net", link, sizeof(link) - 1);
+	ssize_t n = readlink(path, link, sizeof(link) - 1);
 	const char *p;
 
 	if (n < 0)
@@ -190,4 +177,26 @@ kernel_net_namespace(void)
 	p = link + text_until(link, "[");
 	p += *p == '[';
 	return (uint32_t)text_number(&p);
+}
+
+bool
+kernel_pid_namespace(uint64_t *dev, uint64_t *ino)
+{
+	static const char path[] = "/proc/self/ns/pid";
+	struct statx st;
+
+	*dev = 0;
+	*ino = namespace_inode(path);
+	/* statx(2) is there from 4.11 on, the helper that takes both from 5.7 on */
+	if (!syscall(SYS_statx, AT_FDCWD, path, 0, STATX_BASIC_STATS, &st))
+		*dev = makedev(st.stx_dev_major, st.stx_dev_minor);
+	if (*ino == (uint32_t)INIT_PID_NAMESPACE)
+		*dev = *ino = 0;
+	return *ino;
+}
+
+uint32_t
+kernel_net_namespace(void)
+{
+	return namespace_inode("/proc/self/ns/net");
 }

@@ -262,7 +262,8 @@ loop(struct run *run, int signals)
 static int
 catch_signals(void)
 {
-	const uint64_t ending = 1u << (SIGINT - 1) | 1u << (SIGTERM - 1) | 1u << (SIGHUP - 1);
+	const uint64_t ending = 1u << (SIGINT - 1) | 1u << (SIGQUIT - 1) | 1u << (SIGTERM - 1)
+	                        | 1u << (SIGHUP - 1);
 	const uint64_t blocked = ending | 1u << (SIGPIPE - 1);
 
 	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &blocked, NULL, sizeof(blocked));

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "advice.h"
@@ -302,8 +303,11 @@ tracer_is_member(const struct tracer *t, uint64_t location)
 void
 tracer_stop(struct tracer *t)
 {
+	const struct timespec grace = { .tv_nsec = 20000000 };
+
 	hooks_detach(t);
-	syscall(SYS_membarrier, MEMBARRIER_ALL, 0);
+	if (syscall(SYS_membarrier, MEMBARRIER_ALL, 0)) /* CONFIG_MEMBARRIER may be off */
+		nanosleep(&grace, NULL);
 }
 
 uint64_t
