@@ -6,7 +6,8 @@
  *   4c 89 e7                mov %r12,%rdi                skb
  *   e8 rel32                call __kfree_skb             or e9, a jump
  *
- * (Linux 5.10, gcc 10.) Other additions to sk_drops are increments, other calls
+ * (Linux 5.10, gcc 10.) clang lets two sites share the latter two, to which the
+ * first jumps. Other additions to sk_drops are increments, other calls
  * of __kfree_skb() have no locked add before them. The call itself may be shared
  * with code that frees a packet which is no drop (as in tcp_data_queue()): the
  * place to probe is the addition.
@@ -63,6 +64,19 @@ locked_add(const uint8_t *p, int32_t *displacement, uint8_t *reg)
 	return (size_t)(p - start);
 }
 
+/* Where a jump at offset leads; offset itself when there is none, or it leads out of the text. */
+static size_t
+follow_jump(const uint8_t *text, size_t n, size_t offset)
+{
+	size_t to = offset;
+
+	if (offset + CALL <= n && text[offset] == 0xe9)
+		to = offset + CALL + (size_t)(int64_t)read32(text + offset + 1);
+	else if (offset + 2 <= n && text[offset] == 0xeb)
+		to = offset + 2 + (size_t)(int64_t)(int8_t)text[offset + 1];
+	return to < n ? to : offset;
+}
+
 /* The place of the call or jump to target, at offset or within reach of it; n: none. */
 static size_t
 find_call(const uint8_t *text, size_t n, size_t offset, uint64_t address, uint64_t target)
@@ -99,13 +113,14 @@ inlined_scan(struct inlined *found, const uint8_t *text, size_t n, uint64_t addr
 		int32_t displacement;
 		uint8_t base = 0;
 		size_t length = locked_add(text + i, &displacement, &base);
-		size_t call = length ? find_call(text, n, i + length, address, target) : n;
+		size_t next = length ? follow_jump(text, n, i + length) : n;
+		size_t call = length ? find_call(text, n, next, address, target) : n;
 
 		if (length && found->count < INLINED_MAX)
 			found->site[found->count++] = (struct inlined_site){
 				.address = address + i, .sk_drops = displacement, .base = base,
 				.frees = call < n,
-				.skb = call < n ? find_argument(text + i + length, text + call) : -1,
+				.skb = call < n ? find_argument(text + next, text + call) : -1,
 			};
 	}
 }

@@ -97,24 +97,27 @@ count_match(struct builder *b)
 	     LABEL(MISSING));
 }
 
-/* if (*(u64 *)(stack + slot) is in skb_release_data()) goto COPY; r9 = control */
+/* if (*(u64 *)(stack + slot) is in a function that releases a buffer) goto COPY; r9 = control */
 static void
 skip_if_released(struct builder *b, int slot)
 {
 	enum { OUTSIDE = LOCAL };
 
-	builder_scope(b);
 	EMIT_VALUES(b, LOAD(BPF_DW, R1, FP, slot));
-	EMIT(b, NULL, LOAD(BPF_DW, R2, R9, offsetof(struct program_control, release)),
-	     LOAD(BPF_DW, R3, R9, offsetof(struct program_control, release_end)),
-	     JGT(R2, R1, OUTSIDE), JGT(R3, R1, COPY), LABEL(OUTSIDE));
+	for (int i = 0; i < 2; i++) {
+		int at = (int)offsetof(struct program_control, release[i]);
+
+		builder_scope(b);
+		EMIT_VALUES(b, LOAD(BPF_DW, R2, R9, at), LOAD(BPF_DW, R3, R9, at + 8),
+		            JGT(R2, R1, OUTSIDE), JGT(R3, R1, COPY), LABEL(OUTSIDE));
+	}
 }
 
 /*
  * Segments that GRO has joined, or fragments, hang on one buffer's frag_list and
- * are freed one by one with it: they are parts of a packet, dropped or not. To
- * 6.0 skb_release_data() frees them through kfree_skb_list(), in whose small
- * frame its return address is.
+ * are freed one by one with it: they are parts of a packet, dropped or not. That
+ * is done by skb_release_data(), which clang inlines into __kfree_skb(). To 6.0 it
+ * is through kfree_skb_list(), in whose small frame the return address is.
  */
 static void
 skip_members(struct builder *b)

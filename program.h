@@ -46,8 +46,9 @@ struct program_counters {
 struct program_control {
 	uint32_t armed;   /* not 0 while the reader sleeps without a time-out */
 	uint32_t unused;
-	uint64_t release; /* where skb_release_data() is, and its end; 0 and 0: not known */
-	uint64_t release_end;
+	struct program_range {
+		uint64_t start, end; /* 0 and 0: not known */
+	} release[2];     /* functions that release a buffer, and what hangs on it */
 };
 
 struct program {

@@ -259,7 +259,7 @@ static void
 set_control(struct tracer *t, uint32_t armed)
 {
 	const struct program_control control = {
-		.armed = armed, .release = t->release, .release_end = t->release_end,
+		.armed = armed, .release = { t->release[0], t->release[1] },
 	};
 	uint32_t key = 0;
 
@@ -276,24 +276,31 @@ tracer_arm(struct tracer *t)
 void
 tracer_find_release(struct tracer *t, bool keep_symbols)
 {
-	static const char name[] = "skb_release_data";
+	static const char *const names[] = { "skb_release_data", "__kfree_skb" };
 
 	if (t->release_searched)
 		return;
 	t->release_searched = true;
 	if (keep_symbols)
 		tracer_symbols(t);
-	if (t->symbols_read && !t->symbols_error)
-		kallsyms_function(&t->symbols, name, &t->release, &t->release_end);
-	else if (!t->symbols_read)
-		kallsyms_lookup("/proc/kallsyms", name, &t->release, &t->release_end);
+	for (unsigned i = 0; i < 2; i++) {
+		struct program_range *r = &t->release[i];
+
+		if (t->symbols_read && !t->symbols_error)
+			kallsyms_function(&t->symbols, names[i], &r->start, &r->end);
+		else if (!t->symbols_read)
+			kallsyms_lookup("/proc/kallsyms", names[i], &r->start, &r->end);
+	}
 	set_control(t, 0);
 }
 
 bool
 tracer_is_member(const struct tracer *t, uint64_t location)
 {
-	return location >= t->release && location < t->release_end;
+	for (unsigned i = 0; i < 2; i++)
+		if (location >= t->release[i].start && location < t->release[i].end)
+			return true;
+	return false;
 }
 
 /*

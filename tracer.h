@@ -62,7 +62,7 @@ struct tracer {
 	bool                  drops_with_reasons; /* tcp_drop() frees with what gives reasons */
 	int                   sites_error;   /* -errno of looking for inlined tcp_drop() */
 	bool                  release_searched;
-	uint64_t              release, release_end; /* skb_release_data() */
+	struct program_range  release[2];    /* functions that release a buffer */
 	bool                  has_taker;     /* see struct program */
 	uint64_t              taker, taker_end;
 	bool                  reads_memory;  /* the kernel lets programs do so, for all we know */
@@ -106,7 +106,7 @@ void tracer_arm(struct tracer *);
 
 /*
  * Buffers that are parts of another (frag_list) are freed one by one with it, by
- * skb_release_data(): no packet is dropped there. To 6.0 that is known before
+ * the functions that release it: no packet is dropped there. To 6.0 that is known before
  * anything is armed; later, which saves reading symbols at the start, the reader
  * calls find when the first drop has come, and leaves out what is one.
  */

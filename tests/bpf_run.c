@@ -349,7 +349,7 @@ lookup(struct machine *m, struct value *result)
 		result->size = sizeof(m->run->note);
 	} else if (map == RUN_CONTROL) {
 		result->base = (uint8_t *)&m->run->armed;
-		result->size = 24;
+		result->size = sizeof(struct program_control);
 	} else {
 		return fault(m, "look-up in map %llu", (unsigned long long)map);
 	}

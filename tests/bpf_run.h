@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../program.h"
+
 enum {
 	RUN_REGIONS = 48,
 	RUN_MARKS   = 8,
@@ -47,7 +49,7 @@ struct bpf_run {
 	uint32_t    cpu;                       /* counters are those of this CPU */
 	uint64_t    counters[8];
 	uint32_t    armed, unused;             /* these three are struct program_control */
-	uint64_t    release, release_end;
+	struct program_range release[2];
 	uint64_t    note[3];                   /* struct note of this CPU */
 	uint64_t    mark[RUN_MARKS];
 	unsigned    marks;

@@ -34,6 +34,11 @@ static const struct sequence {
 	{ "r12 with its SIB byte", "f0 41 01 84 24 e8 00 00 00 48 89 df e8 REL32", 1, 0, 3, 232 },
 	{ "xadd", "f0 0f c1 83 a8 00 00 00 48 89 ef e8 REL32", 1, 0, 5, 168 },
 	{ "mov written with 8b", "f0 01 85 a8 00 00 00 49 8b fc e8 REL32", 1, 0, 12, 168 },
+	{ "a jump to where another goes on", "f0 01 83 a8 00 00 00 eb 09 90 90 f0 01 83 a8 00 00 00"
+	  " 4c 89 f7 e8 REL32", 2, 0, 14, 168 },
+	{ "a long jump back", "eb 0d 90 90 90 4c 89 f7 e8 REL32 90 90 f0 01 83 a8 00 00 00"
+	  " e9 e5 ff ff ff", 1, 0, 14, 168 },
+	{ "a jump out of the text", "f0 01 83 a8 00 00 00 e9 00 00 10 00", 0, 0, 0, 0 },
 	/* what is none */
 	{ "increment", "f0 ff 85 a8 00 00 00 4c 89 e7 e8 REL32", 0, 0, 0, 0 },
 	{ "no lock", "90 01 85 a8 00 00 00 4c 89 e7 e8 REL32", 0, 0, 0, 0 },
@@ -102,8 +107,9 @@ test_sequence(const struct sequence *s)
 	if (!s->count)
 		return;
 	CHECK_INT(found.site[0].skb, s->skb, "%s: register", s->name);
-	CHECK_INT((uint32_t)found.site[0].address, ADDRESS, "%s: the addition is the place",
-	          s->name);
+	if (!strncmp(s->bytes, "f0", 2))
+		CHECK_INT((uint32_t)found.site[0].address, ADDRESS,
+		          "%s: the addition is the place", s->name);
 }
 
 static int

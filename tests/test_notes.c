@@ -200,8 +200,8 @@ test_members(const struct kernel *k)
 		world_make(&w, k, NULL);
 		if (frame)
 			w.frame[rows[i].word] = inside;
-		w.run.release = (frame ? inside : LOCATION) + (uint64_t)rows[i].from;
-		w.run.release_end = (frame ? inside : LOCATION) + (uint64_t)rows[i].to;
+		w.run.release[i % 2].start = (frame ? inside : LOCATION) + (uint64_t)rows[i].from;
+		w.run.release[i % 2].end = (frame ? inside : LOCATION) + (uint64_t)rows[i].to;
 		tell(world_expect(&w, rows[i].shown), rows[i].name, k);
 	}
 	world_make(&w, k, NULL);
