@@ -32,7 +32,7 @@ void kernel_lacking(char *buf, size_t size, uint32_t version, bool asking);
 /* "none", "integrity", "confidentiality", or "" where the kernel does not tell. */
 void kernel_lockdown(char *buf, size_t size);
 
-/* The pid namespace we are in: its device and inode; false and zeroes: the first one, or unknown. */
+/* Device and inode of the pid namespace we are in; false and zeroes: the first one, or unknown. */
 bool kernel_pid_namespace(uint64_t *dev, uint64_t *ino);
 
 /* The inode number of our network namespace; 0 when /proc does not tell. */
