@@ -79,6 +79,13 @@ tell_kernel(const struct tracer *t)
 		     lockdown[0] ? lockdown : "not known (no securityfs mounted)");
 }
 
+/* Places of tcp_drop() that are there and have no probe. */
+static unsigned
+missed_sites(const struct tracer *t)
+{
+	return t->inlined.unclear + t->inlined.count - t->sites_probed;
+}
+
 static void
 tell_one_probe(const struct tracer *t, unsigned i)
 {
@@ -89,9 +96,9 @@ tell_one_probe(const struct tracer *t, unsigned i)
 		line(OK, "probe", "%s: %u arguments, %u instructions", probe->label, p->arguments,
 		     p->count);
 	else if (p->attached && probe->kind == PROBE_SITES)
-		line(t->inlined.unclear ? NOTE : OK, "probe", "%s: %u sites, %u not understood, "
-		     "%u instructions", probe->label, t->inlined.count, t->inlined.unclear,
-		     p->count);
+		line(missed_sites(t) ? NOTE : OK, "probe", "%s: %u sites, %u not understood, "
+		     "%u refused, %u instructions", probe->label, t->sites_probed,
+		     t->inlined.unclear, t->inlined.count - t->sites_probed, p->count);
 	else if (p->attached)
 		line(OK, "probe", "%s: %u instructions", probe->label, p->count);
 	else if (p->wanted && p->step != STEP_PMU)
@@ -117,6 +124,14 @@ check_coverage(const struct tracer *t, int fd, bool all)
 	         && !tracer_attached(t, "tcp_drop") && !tracer_attached(t, "inlined") && ++notes)
 		line(NOTE, "coverage", "tcp_drop() cannot be probed here: segments it drops "
 		     "(old data, outside the window, invalid ACK, ...) are not seen");
+	else if (tracer_attached(t, "inlined") && missed_sites(t) && ++notes)
+		line(NOTE, "coverage", "%u of %u places of tcp_drop() have no probe: what they "
+		     "drop is not seen", missed_sites(t),
+		     t->inlined.count + t->inlined.unclear);
+	else if (tracer_attached(t, "tcp_drop") && t->sites_error
+	         && t->sites_error != -ENOENT && ++notes)
+		line(NOTE, "coverage", "tcp_drop() may be inlined in places as well, which cannot "
+		     "be looked for: %s", text_error(-t->sites_error));
 	if (!tracer_attached(t, "tracepoint") && ++notes)
 		line(NOTE, "coverage", "without the tracepoint, frees of lists and frees put off "
 		     "to softirq are not seen");
@@ -186,6 +201,9 @@ tell_offsets(const struct tracer *t)
 	else
 		line(NOTE, "offsets", "the kernel was not asked: %s: %s%s", advice_step(t->unasked),
 		     text_error(-t->unasked_error), remedy(t, t->unasked, t->unasked_error));
+	if (!o->asked && t->unmeasured)
+		line(NOTE, "offsets", "nor measured with a packet of our own: %s",
+		     text_error(-t->unmeasured));
 	for (enum offset id = 0; id < OFFSETS; id++)
 		tell_offset(t, id);
 }

@@ -220,11 +220,10 @@ open_sites(struct tracer *t, unsigned i)
 	for (unsigned n = 0; n < t->inlined.count && !error; n++) {
 		const struct inlined_site *site = &t->inlined.site[n];
 
-		if (add_hook(t, i, make_kprobe(t, NULL, site->address)))
-			t->inlined.unclear++;
-		else
+		if (!add_hook(t, i, make_kprobe(t, NULL, site->address)))
 			t->hook[t->hooks - 1].site = site;
 	}
+	t->sites_probed = t->hooks - before;
 	if (!error && t->hooks == before)
 		error = -EINVAL;
 	note(t, i, t->kprobes.error ? STEP_PMU : STEP_SITES, error);
@@ -284,7 +283,9 @@ load_kprobes(struct tracer *t)
 
 		if (h->event >= 0 && probe_get(h->probe)->kind != PROBE_TRACEPOINT)
 			error = load_hook(t, h, &step);
-		if (error)
+		if (error && h->is_note && probe_get(h->probe)->kind != PROBE_GROWN)
+			attach_close(&h->event);
+		else if (error)
 			note(t, h->probe, step, error);
 	}
 }
@@ -302,7 +303,8 @@ is_wanted(const struct tracer *t, unsigned i, bool shared)
 		return false;
 	/* the event's record is read for no reason, which there is from 5.17 on */
 	if (probe->kind == PROBE_EVENT
-	    && (tracer_attached(t, "tracepoint") || t->version >= KERNEL_VERSION(5, 17, 0)))
+	    && (tracer_attached(t, "tracepoint") || t->version >= KERNEL_VERSION(5, 17, 0)
+	        || t->version < probe->first))
 		return false;
 	if (t->options->probe)
 		return true;

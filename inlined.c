@@ -59,6 +59,8 @@ locked_add(const uint8_t *p, int32_t *displacement, uint8_t *reg)
 		*displacement = (int8_t)*p++;
 	else if (mode == 2)
 		*displacement = read32(p), p += 4;
+	else if (mode == 0 && (*reg & 7) != 5) /* else there is no register */
+		*displacement = 0;
 	else
 		return 0;
 	return (size_t)(p - start);

@@ -384,24 +384,28 @@ kallsyms_find(const struct kallsyms *ks, uint64_t address, struct frame *out)
 	return true;
 }
 
+/* Behind the name: nothing, or what the compiler adds for the same function made simpler. */
+static bool
+is_same_name(const char *rest, size_t n)
+{
+	return !n || has_prefix(rest, n, ".isra") || has_prefix(rest, n, ".constprop");
+}
+
 bool
 kallsyms_function(const struct kallsyms *ks, const char *name, uint64_t *start, uint64_t *end)
 {
+	size_t n = strlen(name);
+
 	for (uint32_t i = 0; i < ks->count; i++) {
-		if (strcmp(name_of(ks, &ks->symbol[i]), name) != 0)
+		const char *other = name_of(ks, &ks->symbol[i]);
+
+		if (strncmp(other, name, n) != 0 || !is_same_name(other + n, strlen(other + n)))
 			continue;
 		*start = ks->symbol[i].address;
 		*end = i + 1 < ks->count ? ks->symbol[i + 1].address : *start;
 		return true;
 	}
 	return false;
-}
-
-/* Behind the name: nothing, or what the compiler adds for the same function made simpler. */
-static bool
-is_same_name(const char *rest, size_t n)
-{
-	return !n || has_prefix(rest, n, ".isra") || has_prefix(rest, n, ".constprop");
 }
 
 /* What is looked for in a file, and what was found. */

@@ -55,7 +55,8 @@ int kallsyms_finish(struct kallsyms *ks);
 bool kallsyms_find(const struct kallsyms *ks, uint64_t address, struct frame *out);
 
 /* Where a function begins, and where the next one does; false when it has no
- * symbol. Looks at every symbol. */
+ * symbol. Its name may have an ending of the compiler's (.isra, .constprop).
+ * Looks at every symbol. */
 bool kallsyms_function(const struct kallsyms *ks, const char *name, uint64_t *start, uint64_t *end);
 
 /* The same of a file, without keeping anything: for one function only. False as well when

@@ -63,7 +63,7 @@ sweep(const struct kprobes *k)
 
 	if (!list)
 		return;
-	file_load(k->tracefs, "kprobe_events", list, LIST_MAX);
+	file_load(k->tracefs, "kprobe_events", list, LIST_MAX - 1);
 	for (const char *line = list; *line; line += *line == '\n') {
 		if (parse_ours(line, &pid, &number) && kill((pid_t)pid, 0) < 0 && errno == ESRCH)
 			take_away(k->file, pid, number);

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "attach.h"
@@ -103,6 +104,20 @@ learn_reasons(struct tracer *t)
 	}
 }
 
+/* SKB_CONSUMED is number 1 where there is one; without names of reasons its own name tells. */
+static void
+learn_consumed(struct tracer *t)
+{
+	const char *name;
+
+	t->has_consumed = t->has_names && names_consumed(&t->names, &t->consumed);
+	if (t->has_names || t->version < KERNEL_VERSION(5, 17, 0) || t->options->dump)
+		return;
+	name = subsystems_name(&t->subsystems, t->read, 1);
+	t->has_consumed = name && !strcmp(name, "CONSUMED");
+	t->consumed = 1;
+}
+
 static int
 learn_filter(struct tracer *t)
 {
@@ -142,6 +157,7 @@ learn_kernel(struct tracer *t, const struct options *o)
 		ask_offsets(t);
 		t->reads_memory = ask_netns(t) || t->version < KERNEL_VERSION(5, 8, 0);
 		learn_reasons(t);
+		learn_consumed(t);
 	}
 	t->usage = o->offsets
 	           && offsets_override(&t->offsets, o->offsets, t->error, sizeof(t->error));

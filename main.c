@@ -430,6 +430,8 @@ explain(const struct options *o)
 	if (number >= 0 && !*end && number <= UINT16_MAX) {
 		learn_kernel(&tracer, o);
 		name = names_reason(&tracer.names, (uint32_t)number);
+		if (!name)
+			name = subsystems_name(&tracer.subsystems, tracer.read, (uint32_t)number);
 	} else if (number >= 0 && !*end && number <= UINT32_MAX) {
 		text = explain_subsystem((uint32_t)number, &size);
 	} else if (!*name) {
@@ -469,7 +471,9 @@ main(int argc, char **argv)
 		return explain(&o);
 	if (o.dump)
 		return dump(&tracer, &o);
-	if (o.check)
+	if (o.check) {
+		catch_signals(); /* what it makes in the kernel is to be taken away again */
 		return check(&tracer, &o);
+	}
 	return trace(&o);
 }

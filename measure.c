@@ -2,7 +2,9 @@
 #define _GNU_SOURCE
 #include <linux/bpf.h>
 
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -33,18 +35,26 @@ struct trap {
 	int event;
 };
 
-/* if (this is not our process) goto done; the stack from low on is zeroes */
+/*
+ * if (this thread has not our name) goto done; the stack from low on is zeroes.
+ * The process id will not do: a program is told that of the first pid namespace.
+ */
 static void
 begin(struct bpf_asm *a, int low, int done)
 {
+	uint64_t name[2] = { 0, 0 };
+
+	syscall(SYS_prctl, PR_GET_NAME, name, 0, 0, 0);
 	BPF_ASM(a, NULL, MOV(R6, R1), MOVI(R1, 0));
 	for (int i = low; i < 0; i += 8)
 		BPF_ASM(a, NULL, STORE(BPF_DW, FP, i, R1));
-	BPF_ASM(a, NULL, CALL(BPF_FUNC_get_current_pid_tgid), RSHI(R0, 32),
-	        MOV32I(R1, getpid()), JNE(R0, R1, done));
+	BPF_ASM(a, NULL, MOV(R1, FP), ADDI(R1, -16), MOVI(R2, 16), CALL(BPF_FUNC_get_current_comm),
+	        LOAD(BPF_DW, R1, FP, -16), LOAD64(R2, name[0]), JNE(R1, R2, done),
+	        LOAD(BPF_DW, R1, FP, -8), LOAD64(R2, name[1]), JNE(R1, R2, done),
+	        STOREI(BPF_DW, FP, -16, 0), STOREI(BPF_DW, FP, -8, 0));
 }
 
-/* At kfree_skb(skb), in this process: caught[next++] = *skb */
+/* At kfree_skb(skb), in this thread: caught[next++] = *skb */
 static void
 write_program(struct tracer *t, const struct trap *trap)
 {
@@ -67,7 +77,7 @@ write_program(struct tracer *t, const struct trap *trap)
 	bpf_asm_link(a);
 }
 
-/* At udp_sendmsg(sk, ...), in this process: next[0] = the offset of ns.inum in sk->sk_net */
+/* At udp_sendmsg(sk, ...), in this thread: next[0] = the offset of ns.inum in sk->sk_net */
 static void
 write_netns_program(struct tracer *t, const struct trap *trap)
 {

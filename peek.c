@@ -21,34 +21,41 @@ enum {
 	PAGE   = 65536, /* no page is larger */
 };
 
+struct request {
+	uint64_t address; /* 0: it is done */
+	uint64_t size;
+};
+
 struct window {
-	int  request; /* array of one uint64_t: the address */
+	int  request; /* array of one struct request */
 	int  pieces;  /* array of PIECES times PIECE bytes */
 	int  program;
 	int  event;
 };
 
-/* r7 = request[0]; for each piece: pieces[i] = *(r7 + i * PIECE) */
+/* r7, r8 = request[0]; for each piece that is asked for: pieces[i] = *(r7 + i * PIECE) */
 static void
 write_program(struct bpf_asm *a, const struct window *w, int32_t helper)
 {
-	enum { DONE, LABELS };
+	enum { DONE, ALL, LABELS };
 	enum { KEY = -8, DATA = -8 - PIECE };
 
 	bpf_asm_start(a, LABELS);
 	BPF_ASM(a, NULL, STOREI(BPF_W, FP, KEY, 0), LOAD_MAP(R1, w->request), MOV(R2, FP),
-	        ADDI(R2, KEY), CALL(BPF_FUNC_map_lookup_elem), JEQI(R0, 0, DONE),
-	        LOAD(BPF_DW, R7, R0, 0));
-	for (int i = 0; i < PIECES; i++)
-		BPF_ASM(a, NULL, MOV(R1, FP), ADDI(R1, DATA), MOVI(R2, PIECE), MOV(R3, R7),
+	        ADDI(R2, KEY), CALL(BPF_FUNC_map_lookup_elem), JEQI(R0, 0, DONE), MOV(R9, R0),
+	        LOAD(BPF_DW, R7, R9, offsetof(struct request, address)),
+	        LOAD(BPF_DW, R8, R9, offsetof(struct request, size)), JEQI(R7, 0, DONE));
+	for (int i = 0; i < PIECES; i++) {
+		int next = bpf_asm_label(a);
+
+		BPF_ASM(a, NULL, JGTI(R8, i * PIECE, next), GOTO(ALL), LABEL(next),
+		        MOV(R1, FP), ADDI(R1, DATA), MOVI(R2, PIECE), MOV(R3, R7),
 		        ADDI(R3, i * PIECE), CALL(helper), JNEI(R0, 0, DONE),
 		        STOREI(BPF_W, FP, KEY, i), LOAD_MAP(R1, w->pieces), MOV(R2, FP),
 		        ADDI(R2, KEY), MOV(R3, FP), ADDI(R3, DATA), MOVI(R4, BPF_ANY),
 		        CALL(BPF_FUNC_map_update_elem));
-	/* done: the request is taken back */
-	BPF_ASM(a, NULL, STOREI(BPF_W, FP, KEY, 0), STOREI(BPF_DW, FP, DATA, 0),
-	        LOAD_MAP(R1, w->request), MOV(R2, FP), ADDI(R2, KEY), MOV(R3, FP),
-	        ADDI(R3, DATA), MOVI(R4, BPF_ANY), CALL(BPF_FUNC_map_update_elem),
+	}
+	BPF_ASM(a, NULL, LABEL(ALL), STOREI(BPF_DW, R9, offsetof(struct request, address), 0),
 	        LABEL(DONE), MOVI(R0, 0), EXIT);
 	bpf_asm_link(a);
 }
@@ -60,7 +67,7 @@ open_window(struct window *w, int32_t helper)
 	struct attach_program p = { .type = BPF_PROG_TYPE_PERF_EVENT, .insn = text.insn };
 
 	*w = (struct window){ .program = -1, .event = -1 };
-	w->request = attach_map(BPF_MAP_TYPE_ARRAY, 4, 8, 1);
+	w->request = attach_map(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct request), 1);
 	w->pieces = attach_map(BPF_MAP_TYPE_ARRAY, 4, PIECE, PIECES);
 	if (w->request < 0 || w->pieces < 0)
 		return w->request < 0 ? w->request : w->pieces;
@@ -112,13 +119,13 @@ copy_piece(const struct window *w, uint32_t i, uint8_t *to, size_t size)
 static int
 read_window(const struct window *w, uint64_t address, uint8_t *to, size_t size)
 {
+	struct request r = { .address = address, .size = size };
 	uint32_t key = 0;
-	uint64_t left = address;
-	int error = attach_map_set(w->request, &key, &left);
+	int error = attach_map_set(w->request, &key, &r);
 
 	if (!error)
-		error = fault() ? attach_map_get(w->request, &key, &left) : -ENOMEM;
-	if (!error && left)
+		error = fault() ? attach_map_get(w->request, &key, &r) : -ENOMEM;
+	if (!error && r.address)
 		error = -EFAULT; /* it did not run, or could not read all */
 	for (uint32_t i = 0; i * PIECE < size && !error; i++)
 		error = copy_piece(w, i, to + i * PIECE, size - i * PIECE);

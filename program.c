@@ -97,34 +97,38 @@ count_match(struct builder *b)
 	     LABEL(MISSING));
 }
 
-/* if (*(u64 *)(stack + slot) is in a function that releases a buffer) goto COPY; r9 = control */
+/* if (r1 is in the range of that place in the control, which is r9) goto label */
 static void
-skip_if_released(struct builder *b, int slot)
+if_within(struct builder *b, size_t at, int label)
 {
 	enum { OUTSIDE = LOCAL };
 
-	EMIT_VALUES(b, LOAD(BPF_DW, R1, FP, slot));
-	for (int i = 0; i < 2; i++) {
-		int at = (int)offsetof(struct program_control, release[i]);
+	builder_scope(b);
+	EMIT_VALUES(b, LOAD(BPF_DW, R2, R9, at), LOAD(BPF_DW, R3, R9, at + 8),
+	            JGT(R2, R1, OUTSIDE), JGT(R3, R1, label), LABEL(OUTSIDE));
+}
 
-		builder_scope(b);
-		EMIT_VALUES(b, LOAD(BPF_DW, R2, R9, at), LOAD(BPF_DW, R3, R9, at + 8),
-		            JGT(R2, R1, OUTSIDE), JGT(R3, R1, COPY), LABEL(OUTSIDE));
-	}
+static void
+skip_if_released(struct builder *b, int slot)
+{
+	EMIT_VALUES(b, LOAD(BPF_DW, R1, FP, slot));
+	for (int i = 0; i < 2; i++)
+		if_within(b, offsetof(struct program_control, release[i]), COPY);
 }
 
 /*
  * Segments that GRO has joined, or fragments, hang on one buffer's frag_list and
  * are freed one by one with it: they are parts of a packet, dropped or not. That
  * is done by skb_release_data(), which clang inlines into __kfree_skb(). To 6.0 it
- * is through kfree_skb_list(), in whose small frame the return address is.
+ * is through kfree_skb_list(), which is then the caller, and in whose small frame
+ * the return address is.
  */
 static void
 skip_members(struct builder *b)
 {
 	enum { FRAME = 4 };
 	const struct probe *probe = b->p->probe;
-	int none = bpf_asm_label(b->a);
+	int none = bpf_asm_label(b->a), list = bpf_asm_label(b->a);
 
 	bpf_asm_title(b->a, "if (skb is freed as a part of another) return");
 	EMIT(b, NULL, STOREI(BPF_W, FP, SLOT(word), 0), LOAD_MAP(R1, MAP_CONTROL), MOV(R2, FP),
@@ -132,7 +136,8 @@ skip_members(struct builder *b)
 	EMIT_VALUES(b, JEQI(R0, 0, none), MOV(R9, R0));
 	skip_if_released(b, SLOT(event.location));
 	if (probe->kind == PROBE_KPROBE && probe->shared && !probe->sk) {
-		EMIT_VALUES(b, LOAD(BPF_DW, R3, R6, arch.stack_pointer),
+		if_within(b, offsetof(struct program_control, list), list);
+		EMIT_VALUES(b, GOTO(none), LABEL(list), LOAD(BPF_DW, R3, R6, arch.stack_pointer),
 		            READ(SLOT(saved), 8 * FRAME, R3, 8, none));
 		for (int i = 0; i < FRAME; i++)
 			skip_if_released(b, SLOT(saved) + 8 * i);

@@ -48,7 +48,8 @@ struct program_control {
 	uint32_t unused;
 	struct program_range {
 		uint64_t start, end; /* 0 and 0: not known */
-	} release[2];     /* functions that release a buffer, and what hangs on it */
+	} release[2],     /* functions that release a buffer, and what hangs on it */
+	  list;           /* the one that frees a list */
 };
 
 struct program {

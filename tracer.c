@@ -22,6 +22,7 @@
 #include "tracer.h"
 
 enum {
+	FEWER_CALLS    = KERNEL_VERSION(6, 1, 0), /* skb_release_data() frees its list itself */
 	MARKS          = 1024, /* buffers between a kprobe and the tracepoint within: a few a CPU */
 	MEMBARRIER_ALL = 1,    /* MEMBARRIER_CMD_GLOBAL, <linux/membarrier.h>, 4.3 on */
 };
@@ -103,9 +104,9 @@ describe(struct tracer *t, unsigned probe, uint8_t arguments)
 		.offsets = &t->offsets, .filter = &t->filter, .maps = t->maps,
 		.has_taker = t->has_taker, .taker = t->taker, .taker_end = t->taker_end,
 		.sk_drops = t->inlined.sk_drops,
+		.has_consumed = t->has_consumed, .consumed = t->consumed,
 	};
 
-	p.has_consumed = t->has_names && names_consumed(&t->names, &p.consumed);
 	return p;
 }
 
@@ -210,7 +211,7 @@ tracer_open(struct tracer *t)
 		return fail(t, STEP_MAP, error);
 	kprobes_open(&t->kprobes, t->reads_memory);
 	if (!t->offsets.asked && !o->offsets)
-		measure(t);
+		t->unmeasured = measure(t);
 	if (t->offsets.source[NET_INUM] == OFFSET_TABLE)
 		measure_netns(t);
 	find_taker(t);
@@ -249,7 +250,7 @@ tracer_start(struct tracer *t)
 {
 	int error;
 
-	if (t->version < KERNEL_VERSION(6, 1, 0))
+	if (t->version < FEWER_CALLS)
 		tracer_find_release(t, false);
 	error = hooks_enable(t);
 	return error ? fail(t, STEP_KPROBE, error) : 0;
@@ -259,7 +260,7 @@ static void
 set_control(struct tracer *t, uint32_t armed)
 {
 	const struct program_control control = {
-		.armed = armed, .release = { t->release[0], t->release[1] },
+		.armed = armed, .release = { t->release[0], t->release[1] }, .list = t->release[2],
 	};
 	uint32_t key = 0;
 
@@ -276,14 +277,14 @@ tracer_arm(struct tracer *t)
 void
 tracer_find_release(struct tracer *t, bool keep_symbols)
 {
-	static const char *const names[] = { "skb_release_data", "__kfree_skb" };
+	static const char *const names[] = { "skb_release_data", "__kfree_skb", "kfree_skb_list" };
 
 	if (t->release_searched)
 		return;
 	t->release_searched = true;
 	if (keep_symbols)
 		tracer_symbols(t);
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < (t->version < FEWER_CALLS ? 3 : 2); i++) {
 		struct program_range *r = &t->release[i];
 
 		if (t->symbols_read && !t->symbols_error)

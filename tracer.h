@@ -56,17 +56,21 @@ struct tracer {
 	struct kprobes        kprobes;
 	enum step             unasked;       /* where asking the kernel for offsets failed */
 	int                   unasked_error;
+	int                   unmeasured;    /* -errno of measure(), 0 when it was not tried */
 	int                   symbols_error; /* -errno of reading them */
 	bool                  symbols_read;
 	bool                  sites_searched;
 	bool                  drops_with_reasons; /* tcp_drop() frees with what gives reasons */
+	unsigned              sites_probed;
 	int                   sites_error;   /* -errno of looking for inlined tcp_drop() */
 	bool                  release_searched;
-	struct program_range  release[2];    /* functions that release a buffer */
+	struct program_range  release[3];    /* functions that release a buffer, or a list */
 	bool                  has_taker;     /* see struct program */
 	uint64_t              taker, taker_end;
 	bool                  reads_memory;  /* the kernel lets programs do so, for all we know */
 	bool                  has_names;
+	bool                  has_consumed;  /* the number of SKB_CONSUMED is known */
+	uint32_t              consumed;
 	bool                  usage;         /* error is about the command line */
 	const char           *names_from;    /* where reasons are from, or why there are none */
 

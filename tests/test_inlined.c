@@ -57,6 +57,11 @@ static const struct sequence {
 	/* tcp_prune_ofo_queue(): r13 is the address of sk_drops itself */
 	{ "address in a register", "f0 01 85 a8 00 00 00 4c 89 e7 e8 REL32"
 	  " 90 90 f0 41 01 45 00 48 89 ef e8 REL32", 2, 0, 12, 168 },
+	{ "address in another register", "f0 01 85 a8 00 00 00 4c 89 e7 e8 REL32"
+	  " 90 90 f0 01 03 48 89 ef e8 REL32", 2, 0, 12, 168 },
+	{ "address in r12", "f0 01 85 a8 00 00 00 4c 89 e7 e8 REL32"
+	  " 90 90 f0 41 01 04 24 48 89 ef e8 REL32", 2, 0, 12, 168 },
+	{ "an address in the instruction", "f0 01 05 a8 00 00 00 4c 89 e7 e8 REL32", 0, 0, 0, 0 },
 	/* an addition to another field before a free that is no drop */
 	{ "another field", "f0 01 85 a8 00 00 00 4c 89 e7 e8 REL32 f0 01 85 a8 00 00 00 4c 89 e7 e8 REL32"
 	  " 90 90 f0 01 45 14 48 89 ef e8 REL32", 2, 0, 12, 168 },

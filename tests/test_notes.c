@@ -182,14 +182,16 @@ test_members(const struct kernel *k)
 		int         word;  /* of the frame that holds an address in it; -1: location does */
 		int64_t     from, to;
 		bool        shown;
+		bool        elsewhere; /* location is not in the function that frees lists */
 	} rows[] = {
-		{ "called from there", -1, -8, 8, false },
-		{ "called from its first byte", -1, 0, 8, false },
-		{ "called from before it", -1, 1, 8, true },
-		{ "called from behind it", -1, -8, 0, true },
-		{ "called by what it called", 1, -8, 8, false },
-		{ "called by what it called, three registers kept", 4, -8, 8, false },
-		{ "an older frame", 5, -8, 8, true },
+		{ "called from there", -1, -8, 8, false, false },
+		{ "called from its first byte", -1, 0, 8, false, false },
+		{ "called from before it", -1, 1, 8, true, false },
+		{ "called from behind it", -1, -8, 0, true, false },
+		{ "called by what it called", 1, -8, 8, false, false },
+		{ "called by what it called, three registers kept", 4, -8, 8, false, false },
+		{ "an older frame", 5, -8, 8, true, false },
+		{ "not called by what frees lists", 2, -8, 8, true, true },
 	};
 	static struct world w;
 
@@ -200,6 +202,8 @@ test_members(const struct kernel *k)
 		world_make(&w, k, NULL);
 		if (frame)
 			w.frame[rows[i].word] = inside;
+		w.run.list.start = LOCATION - 32;
+		w.run.list.end = LOCATION + (rows[i].elsewhere ? 0 : 32);
 		w.run.release[i % 2].start = (frame ? inside : LOCATION) + (uint64_t)rows[i].from;
 		w.run.release[i % 2].end = (frame ? inside : LOCATION) + (uint64_t)rows[i].to;
 		tell(world_expect(&w, rows[i].shown), rows[i].name, k);
