@@ -308,6 +308,9 @@ is_wanted(const struct tracer *t, unsigned i, bool shared)
 		return false;
 	if (t->options->probe)
 		return true;
+	/* nobody backports this far, and tracefs writes what it refuses to the kernel's log */
+	if (t->version < KERNEL_VERSION(4, 17, 0) && t->version < probe->first)
+		return false;
 	if (probe->kind == PROBE_SITES)
 		return !t->drops_with_reasons;
 	if (probe->kind == PROBE_GROWN)

@@ -9,12 +9,18 @@
 
 #include "kcore.h"
 
+/* To 4.5 at least, a long read may come in pieces. */
 static int
 read_at(int fd, void *to, size_t size, uint64_t offset)
 {
-	ssize_t n = pread(fd, to, size, (off_t)offset);
+	for (size_t done = 0; done < size; ) {
+		ssize_t n = pread(fd, (char *)to + done, size - done, (off_t)(offset + done));
 
-	return n < 0 ? -errno : (size_t)n == size ? 0 : -EFAULT;
+		if (n <= 0)
+			return n < 0 ? -errno : -EFAULT;
+		done += (size_t)n;
+	}
+	return 0;
 }
 
 /* The place in the file of the segment that holds the address. */

@@ -22,6 +22,18 @@
 static struct kallsyms symbols;
 static int32_t helper;
 
+static bool
+is_refused(int error)
+{
+	bool old = kernel_version() < KERNEL_VERSION(4, 9, 0);
+
+	if (error == -EPERM || error == -EACCES)
+		SKIP("not allowed to load a program", "peek_by_program");
+	else if (old)
+		SKIP("needs Linux 4.9", "peek_by_program");
+	return old || error == -EPERM || error == -EACCES;
+}
+
 static void
 compare(const char *function, size_t size)
 {
@@ -41,10 +53,8 @@ compare(const char *function, size_t size)
 		return;
 	}
 	error = peek_by_program(helper, at, other, size);
-	if (error == -EPERM || error == -EACCES) {
-		SKIP("not allowed to load a program", "peek_by_program");
+	if (is_refused(error))
 		return;
-	}
 	CHECK_INT(error, 0, "%s: %zu bytes by a program", function, size);
 	CHECK(!memcmp(one, other, size) && other[size] == 0xff, "%s: the same, and no more",
 	      function);
@@ -91,9 +101,7 @@ main(void)
 	compare("tcp_v4_rcv", 4096);
 	compare("tcp_rcv_established", 10001);
 	error = peek_by_program(helper, 0xffff800000000000u, &byte, 1);
-	if (error == -EPERM || error == -EACCES)
-		SKIP("not allowed to load a program", "peek_by_program");
-	else
+	if (!is_refused(error))
 		CHECK_INT(error, -EFAULT, "an address of nothing");
 	kallsyms_free(&symbols);
 	return tap_end();
