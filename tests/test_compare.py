@@ -137,6 +137,11 @@ class CompareTest(unittest.TestCase):
         self.passes([wanted()], [shown(wanted(), reason=None)], "--no-reason")
         self.fails("gives none", [wanted()], [shown(wanted())], "--no-reason")
         self.passes([wanted()], [shown(wanted(), reason=None)], "--some-reasons")
+        self.passes([wanted()], [shown(wanted(), reason=None, probe="kprobe:__kfree_skb")],
+                    "--some-reasons")
+        self.fails("reason None", [wanted()],
+                   [shown(wanted(), reason=None, probe="kprobe:kfree_skb_reason")],
+                   "--some-reasons")
         self.fails("reason PROTO_MEM", [wanted()], [shown(wanted(), reason="PROTO_MEM")],
                    "--some-reasons")
 
@@ -150,6 +155,8 @@ class CompareTest(unittest.TestCase):
         self.passes(record, [shown(wanted())])
         self.passes(record, [shown(line) for line in record])
         self.fails("seen 2", record, [shown(wanted())] + [shown(record[1])] * 2)
+        bare = wanted(flags="ACK", length=0, optional=True)
+        self.passes([bare, wanted()], [shown(wanted())])
 
     def test_two_alike(self):
         record = [wanted(), wanted()]
