@@ -14,6 +14,7 @@ struct drop_case {
 	struct expected expected;
 	int only;               /* 4 or 6, 0: both */
 	int since;              /* the first kernel that makes the drop, 0: all */
+	bool (*hides)(void);    /* does this kernel free it with nothing but __kfree_skb()? */
 	const char *(*make)(struct run *r);
 	const char *what;
 };

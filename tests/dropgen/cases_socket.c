@@ -138,6 +138,13 @@ full_buffer(struct run *r)
 	return case_skip(r, "SOCKET_RCVBUFF is never of a TCP socket; raw_full has its copies");
 }
 
+/* tcp_prune_ofo_queue() frees with kfree_skb() or tcp_drop(), but in the last of 4.4. */
+static bool
+hides_prune(void)
+{
+	return net_kernel() < KERNEL(4, 9);
+}
+
 /* Data in order pushes out what is out of order. */
 static const char *
 ofo_prune(struct run *r)
@@ -258,8 +265,10 @@ const struct drop_case cases_socket[] = {
 	CASE(no_memory_ofo, "ESTABLISHED", "PROTO_MEM",
 	     "data out of order beyond a buffer made smaller"),
 	CASE(full_buffer, "-", "SOCKET_RCVBUFF", "a full receive buffer"),
-	CASE(ofo_prune, "ESTABLISHED", "TCP_OFO_QUEUE_PRUNE",
-	     "data out of order pruned for data in order"),
+	{ .expected = { .name = "ofo_prune", .states = "ESTABLISHED",
+	                .reasons = "TCP_OFO_QUEUE_PRUNE" },
+	  .hides = hides_prune, .make = ofo_prune,
+	  .what = "data out of order pruned for data in order" },
 	CASE(ofo_overtaken, "ESTABLISHED", "TCP_OFO_DROP",
 	     "data out of order covered by data in order"),
 	CASE(fastopen_syn, "SYN_RECV", "TCP_FASTOPEN", "SYN of a fast open again"),

@@ -257,6 +257,17 @@ net_kernel(void)
 	return KERNEL(major, minor);
 }
 
+int
+net_kernel_stable(void)
+{
+	struct utsname name;
+	int stable = 0;
+
+	uname(&name);
+	sscanf(name.release, "%*d.%*d.%d", &stable);
+	return stable;
+}
+
 static int
 write_text(const char *path, const char *text)
 {

@@ -39,6 +39,9 @@ void net_addresses(int ip, uint8_t remote[16], uint8_t local[16]);
 /* The running kernel as KERNEL(major, minor). */
 int net_kernel(void);
 
+/* The number behind these two; Debian's and Ubuntu's names have 0 there. */
+int net_kernel_stable(void);
+
 /* Write a /proc/sys file, whose path is kept; 0 or -errno. Then put all back as they were. */
 int net_sysctl(const char *path, const char *value);
 void net_sysctl_restore(void);
