@@ -74,7 +74,8 @@ bad_checksums(void)
 }
 
 int
-flood(FILE *out, unsigned long long netns, unsigned long count, unsigned long rate)
+flood(FILE *out, unsigned long long netns, unsigned long first, unsigned long count,
+      unsigned long rate)
 {
 	static uint8_t packets[BATCH][SIZE];
 	struct sockaddr_in to = {
@@ -112,7 +113,7 @@ flood(FILE *out, unsigned long long netns, unsigned long count, unsigned long ra
 
 		if (rate && batch > rate / 100 + 1)
 			batch = (unsigned int)(rate / 100 + 1);
-		prepare(packets, sent);
+		prepare(packets, first + sent);
 		spoil(packets);
 		n = sendmmsg(fd, messages, batch, 0);
 		if (n < 0 && errno != EINTR && errno != ENOBUFS)

@@ -4,7 +4,11 @@
 
 #include <stdio.h>
 
-/* count segments with a bad checksum over lo; rate a second, 0: as fast as possible. */
-int flood(FILE *out, unsigned long long netns, unsigned long count, unsigned long rate);
+/*
+ * count segments with a bad checksum over lo, their sequence numbers from first on;
+ * rate a second, 0: as fast as possible.
+ */
+int flood(FILE *out, unsigned long long netns, unsigned long first, unsigned long count,
+          unsigned long rate);
 
 #endif

@@ -245,7 +245,7 @@ pin(unsigned long cpu)
 static int
 main_flood(int argc, char **argv)
 {
-	unsigned long count, rate = 0;
+	unsigned long count, rate = 0, cpu = 0;
 	const char *output = NULL;
 	unsigned long long netns;
 	bool stay = false;
@@ -259,7 +259,7 @@ main_flood(int argc, char **argv)
 		switch (option) {
 		case 'n': stay = true; break;
 		case 'r': rate = number(optarg); break;
-		case 'c': pin(number(optarg)); break;
+		case 'c': cpu = number(optarg); pin(cpu); break;
 		case 'o': output = optarg; break;
 		default: usage();
 		}
@@ -267,7 +267,8 @@ main_flood(int argc, char **argv)
 	if (optind != argc)
 		usage();
 	netns = net_enter(stay);
-	return flood(open_output(output), netns, count, rate);
+	/* floods of several CPUs have no segment in common */
+	return flood(open_output(output), netns, cpu << 28, count, rate);
 }
 
 static int
