@@ -17,6 +17,8 @@ ROOT = os.path.dirname(TESTS)
 BUILD = os.path.join(TESTS, "build")
 TCPDROP = os.environ.get("TCPDROP", os.path.join(ROOT, "tcpdrop"))
 DROPGEN = os.path.join(BUILD, "dropgen")
+PEEK = os.path.join(BUILD, "test_peek")
+WITHOUT = os.path.join(BUILD, "without")
 PPOLL = {"x86_64": "271", "aarch64": "73"}.get(platform.machine())  # asm/unistd.h
 PATIENCE = 10
 
@@ -60,11 +62,26 @@ def make_variable(text, name):
 
 
 def build_dropgen():
-    """Static, with the Makefile's own compiler and libc; None or what failed."""
     folder = os.path.join(TESTS, "dropgen")
-    files = [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
+    return build_static(DROPGEN,
+                        [os.path.join(folder, name) for name in sorted(os.listdir(folder))])
+
+
+def build_without():
+    return build_static(WITHOUT, [os.path.join(TESTS, "without.c")])
+
+
+def build_peek():
+    """As tests/run builds it."""
+    done = subprocess.run(["make", "-s", "-f", "tests/unit.mk", os.path.relpath(PEEK, ROOT)],
+                          cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stderr or "make fails" if done.returncode else None
+
+
+def build_static(program, files):
+    """With the Makefile's own compiler and libc; None or what failed."""
     os.makedirs(BUILD, exist_ok=True)
-    if os.path.exists(DROPGEN) and all(os.path.getmtime(name) < os.path.getmtime(DROPGEN)
+    if os.path.exists(program) and all(os.path.getmtime(name) < os.path.getmtime(program)
                                        for name in files):
         return None
     asked = "include Makefile\nprint:\n" + "".join(
@@ -73,7 +90,7 @@ def build_dropgen():
     try:
         told = subprocess.run(["make", "-s", "-f", "-", "print"], input=asked, cwd=ROOT, text=True,
                               check=True, capture_output=True).stdout
-        new = f"{DROPGEN}.{os.getpid()}"
+        new = f"{program}.{os.getpid()}"
         words = make_variable(told, "CC") + ["-std=c11", "-O2", "-Wall", "-Wextra", "-static"]
         words += make_variable(told, "MUSL_CFLAGS") + make_variable(told, "MUSL_LDFLAGS")
         words += ["-o", new, *(name for name in files if name.endswith(".c"))]
@@ -83,7 +100,7 @@ def build_dropgen():
         return error.stderr or str(error)
     except OSError as error:
         return str(error)
-    os.rename(new, DROPGEN)
+    os.rename(new, program)
     return None
 
 
