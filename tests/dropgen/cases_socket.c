@@ -83,17 +83,19 @@ backlog_close(struct run *r)
 	return NULL;
 }
 
-/* The window that was offered stays, however small the buffer is made now. */
+/*
+ * The window that was offered stays, however small the buffer is made now. Data that
+ * comes to a buffer too small, even if it is taken, makes 6.17 close the window.
+ */
 static const char *
 fill_buffer(struct run *r)
 {
 	const char *error = conn_open(&r->c);
 
-	if (error)
-		return error;
+	if (!error)
+		error = conn_send(&r->c, 3000);
 	shrink_buffers(r);
-	/* The first segment in an empty queue is taken whatever its size. */
-	return conn_send(&r->c, 3000);
+	return error;
 }
 
 static bool
