@@ -111,6 +111,8 @@ void
 inlined_scan(struct inlined *found, const uint8_t *text, size_t n, uint64_t address,
              uint64_t target)
 {
+	found->start = address;
+	found->end = address + n;
 	for (size_t i = 0; i + 16 <= n; i++) {
 		int32_t displacement;
 		uint8_t base = 0;

@@ -26,6 +26,7 @@ struct inlined {
 	unsigned            count;
 	unsigned            unclear; /* places that add to sk_drops and do not decode further */
 	int32_t             sk_drops; /* offset of sk->sk_drops; 0: not known */
+	uint64_t            start, end; /* the text that was looked through */
 	struct inlined_site site[INLINED_MAX];
 };
 

@@ -145,6 +145,21 @@ skip_members(struct builder *b)
 	EMIT_VALUES(b, LABEL(none), MOVI(R9, 0));
 }
 
+/* Only tcp_input.c has tcp_drop(); what frees elsewhere has counted no drop. */
+static void
+skip_elsewhere(struct builder *b)
+{
+	enum { WITHIN = LOCAL };
+
+	if (b->p->probe->kind != PROBE_GROWN)
+		return;
+	builder_scope(b);
+	bpf_asm_title(b->a, "if (the caller is not in tcp_input.c) return");
+	EMIT_VALUES(b, LOAD(BPF_DW, R1, FP, SLOT(event.location)), LOAD64(R2, b->p->text),
+	            LOAD64(R3, b->p->text_end), JGT(R2, R1, DONE), JGT(R3, R1, WITHIN),
+	            GOTO(DONE), LABEL(WITHIN));
+}
+
 /*
  * To 4.6 tcp_rcv_state_process() frees with kfree_skb() the SYN that its listener
  * has taken, or refused without a word: that is not told apart, and is no drop.
@@ -342,6 +357,7 @@ program_build(struct bpf_asm *a, const struct program *p)
 	filter_ports(&b);
 	skip_reported(&b);
 	read_location(&b);
+	skip_elsewhere(&b);
 	skip_members(&b);
 	find_socket(&b);
 	skip_taken(&b);

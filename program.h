@@ -58,6 +58,7 @@ struct program {
 	uint8_t                      arguments; /* of the tracepoint */
 	const struct inlined_site   *site;      /* of an inlined tcp_drop() */
 	int32_t                      sk_drops;  /* where it is in struct sock; 0: not known */
+	uint64_t                     text, text_end; /* of net/ipv4/tcp_input.c, with it */
 	int32_t                      read;      /* BPF_FUNC_probe_read[_kernel, 5.5 on] */
 	bool                         clears;    /* helpers fill only what was written (to 4.5) */
 	bool                         has_consumed;

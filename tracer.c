@@ -103,7 +103,7 @@ describe(struct tracer *t, unsigned probe, uint8_t arguments)
 		.read = t->read, .clears = t->version < KERNEL_VERSION(4, 6, 0),
 		.offsets = &t->offsets, .filter = &t->filter, .maps = t->maps,
 		.has_taker = t->has_taker, .taker = t->taker, .taker_end = t->taker_end,
-		.sk_drops = t->inlined.sk_drops,
+		.sk_drops = t->inlined.sk_drops, .text = t->inlined.start, .text_end = t->inlined.end,
 		.has_consumed = t->has_consumed, .consumed = t->consumed,
 	};
 

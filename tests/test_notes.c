@@ -80,11 +80,13 @@ test_noted(const struct kernel *k)
  */
 static const char *
 grown_case(struct world *w, enum who who, uint32_t before, uint32_t after, uint8_t flags,
-           bool shown)
+           bool shown, bool elsewhere)
 {
 	uint64_t sk = world_sock(w, who);
 
 	w->program.sk_drops = DROPS;
+	w->program.text = LOCATION + (elsewhere ? 1 : 0);
+	w->program.text_end = LOCATION + 64;
 	w->head[w->network + w->tcp + 13] = flags;
 	set_drops(w, sk, before);
 	DEMAND(!world_note(w, sk, AT_SKB));
@@ -105,17 +107,19 @@ test_grown(void)
 		uint32_t    before, after;
 		uint8_t     flags;
 		bool        shown;
+		bool        elsewhere; /* the caller is not in tcp_input.c */
 	} rows[] = {
-		{ "grown by one", RECEIVER, 7, 8, A, true },
-		{ "grown by the segments of one", RECEIVER, 7, 51, A, true },
-		{ "over the end", RECEIVER, 0xffffffff, 0, A, true },
-		{ "not grown", RECEIVER, 7, 7, A, false },
-		{ "grown, but another's packet", OTHER_PEER, 7, 8, A, false },
-		{ "grown, but another port's packet", OTHER_PORT, 7, 8, A, false },
-		{ "listener: FIN", LISTENER, 0, 1, F, true },
-		{ "listener: SYN and FIN", LISTENER, 0, 1, S | F, true },
-		{ "listener: RST", LISTENER, 0, 1, R, true },
-		{ "listener: SYN, which may be another's", LISTENER, 0, 1, S, false },
+		{ "grown by one", RECEIVER, 7, 8, A, true, false },
+		{ "grown by the segments of one", RECEIVER, 7, 51, A, true, false },
+		{ "over the end", RECEIVER, 0xffffffff, 0, A, true, false },
+		{ "not grown", RECEIVER, 7, 7, A, false, false },
+		{ "grown, but freed elsewhere", RECEIVER, 7, 8, A, false, true },
+		{ "grown, but another's packet", OTHER_PEER, 7, 8, A, false, false },
+		{ "grown, but another port's packet", OTHER_PORT, 7, 8, A, false, false },
+		{ "listener: FIN", LISTENER, 0, 1, F, true, false },
+		{ "listener: SYN and FIN", LISTENER, 0, 1, S | F, true, false },
+		{ "listener: RST", LISTENER, 0, 1, R, true, false },
+		{ "listener: SYN, which may be another's", LISTENER, 0, 1, S, false, false },
 	};
 	static struct world w;
 
@@ -125,13 +129,14 @@ test_grown(void)
 
 			world_make(&w, &k, &packet);
 			tell(grown_case(&w, rows[i].who, rows[i].before, rows[i].after,
-			                rows[i].flags, rows[i].shown), rows[i].name, &k);
+			                rows[i].flags, rows[i].shown, rows[i].elsewhere),
+			     rows[i].name, &k);
 		}
 	world_make(&w, &k, NULL);
 	w.program.sk_drops = DROPS;
 	tell(world_expect(&w, false), "nothing was noted", &k);
 	world_make(&w, &k, NULL);
-	tell(grown_case(&w, RECEIVER, 1, 2, A, true), "the first free after it has grown", &k);
+	tell(grown_case(&w, RECEIVER, 1, 2, A, true, false), "the first free after it has grown", &k);
 	w.run.events = 0;
 	w.run.counters[0] = 0;
 	tell(world_expect(&w, false), "and no other", &k);
