@@ -9,6 +9,7 @@
 #include <linux/virtio_net.h>
 
 #include <netinet/in.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -311,11 +312,54 @@ write_plain(int fd, const struct packet *p)
 		die("write a packet to %s:", large_tun);
 }
 
-/* The second segment joins the first, which waits for it, and its PSH ends that. */
+/* Each packet to a closed port is answered by one reset. */
+static int
+count_resets(int fd, int ip)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	size_t protocol = ip == 4 ? 9 : 6, flags = ip == 4 ? 20 + 13 : 40 + 13;
+	uint8_t buf[PACKET_MAX];
+	int count = 0;
+
+	while (poll(&pfd, 1, 20) > 0) {
+		ssize_t n = read(fd, buf, sizeof(buf));
+
+		count += n > (ssize_t)flags && buf[0] >> 4 == ip && buf[protocol] == IPPROTO_TCP
+		         && buf[flags] & RST;
+	}
+	return count;
+}
+
+/*
+ * The second segment joins the first, which waits for it, and its PSH ends that.
+ * But the first goes on alone where a tick of the clock comes while it is received:
+ * napi_complete_done() lets nothing wait that is of an earlier one.
+ */
+static bool
+write_joined(struct run *r, int fd)
+{
+	struct packet whole = from_large(r, 2 * SEGMENT), one = whole, two;
+	bool joined;
+
+	whole.flags = ACK | PSH;
+	one.len = SEGMENT;
+	two = one;
+	two.flags = ACK | PSH;
+	two.seq += SEGMENT;
+	write_plain(fd, &one);
+	write_plain(fd, &two);
+	conn_settle(r->c.tun);
+	joined = count_resets(fd, r->c.ip) == 1;
+	record_drop(&r->what->expected, joined ? &whole : &one);
+	if (!joined)
+		record_drop(&r->what->expected, &two);
+	return joined;
+}
+
 static const char *
 gro_in(struct run *r)
 {
-	struct packet whole = from_large(r, 2 * SEGMENT), one = whole, two;
+	bool joined = false;
 	int fd;
 
 	/* There the buffers that hang on the first keep the device's socket, and lose it. */
@@ -328,19 +372,13 @@ gro_in(struct run *r)
 		close(fd);
 		return case_skip(r, "GRO cannot be told to wait");
 	}
-	whole.flags = ACK | PSH;
 	nothing_else(r);
-	record_drop(&r->what->expected, &whole);
-	one.len = SEGMENT;
-	two = one;
-	two.flags = ACK | PSH;
-	two.seq += SEGMENT;
-	write_plain(fd, &one);
-	write_plain(fd, &two);
-	conn_settle(r->c.tun);
-	conn_drain(fd, 20);
+	for (int i = 0; i < 5 && !joined; i++) {
+		joined = write_joined(r, fd);
+		r->c.snd_nxt += 2 * SEGMENT;
+	}
 	close(fd);
-	return NULL;
+	return joined ? NULL : "the segments do not join";
 }
 
 /* ---- fragments ---- */
