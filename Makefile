@@ -19,7 +19,7 @@ OBJECTS = main.o options.o kernel.o probe.o offsets.o calibrate.o program.o find
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE= $(WARNINGS) -ffile-prefix-map=$(CURDIR)=. -MMD -MP \
              -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables \
-             -fno-unwind-tables -fno-pic -fno-jump-tables $(ARCH_CFLAGS) $(MUSL_CFLAGS) $(CFLAGS)
+             -fno-unwind-tables -fno-ident -fno-pic -fno-jump-tables $(ARCH_CFLAGS) $(MUSL_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -static -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,noseparate-code -Wl,-z,norelro \
               -Wl,-z,common-page-size=64 -Wl,--sort-section=alignment $(MUSL_LDFLAGS) $(LDFLAGS)
 

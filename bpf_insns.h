@@ -46,6 +46,7 @@
 #define ORI(dst, imm)    INSN(BPF_ALU64 | BPF_OR | BPF_K, dst, 0, 0, imm)
 #define LSHI(dst, imm)   INSN(BPF_ALU64 | BPF_LSH | BPF_K, dst, 0, 0, imm)
 #define RSHI(dst, imm)   INSN(BPF_ALU64 | BPF_RSH | BPF_K, dst, 0, 0, imm)
+#define ARSHI(dst, imm)  INSN(BPF_ALU64 | BPF_ARSH | BPF_K, dst, 0, 0, imm)
 
 /* dst = big-endian bits of dst as a host number, 16 or 32 bits wide */
 #define BE(dst, bits)    INSN(BPF_ALU | BPF_END | BPF_TO_BE, dst, 0, 0, bits)

@@ -163,8 +163,14 @@ void builder_reason(struct builder *, int dst);
  */
 #define UNKNOWN_ZERO(dst) MOV(dst, R7), SUB(dst, R7)
 
-/* Kernel addresses have the top bit set; NULL and numbers in a union's place do not. */
-#define UNLESS_POINTER(reg, label) JSGEI(reg, 0, label)
+/*
+ * Kernel addresses have the top bits all set, how many depends on the paging; NULL
+ * and numbers in a union's place have not. Kernels of 5.x warn in their log of a
+ * read at what is no address at all. r0 is lost.
+ */
+enum { TOP_BITS = -2 };
+#define UNLESS_POINTER(reg, label) \
+	MOV(R0, reg), ARSHI(R0, TOP_BITS), JNEI(R0, -1, label)
 
 /* perf_event_output(r6, map, cpu, event); BPF_F_CURRENT_CPU is there from 4.6 on only */
 #define OUTPUT(map) \

@@ -216,6 +216,8 @@ socket_from_registers(struct builder *b)
 		EMIT_VALUES(b, LOAD(BPF_DW, R9, R6, arch.saved[i]));
 		try_socket(b, IN_REGISTER);
 	}
+	EMIT(b, "if (a raw socket is at hand) return", LOAD(BPF_DW, R1, FP, SLOT(raw)),
+	     JNEI(R1, 0, COPY));
 	socket_from_stack(b);
 	EMIT(b, NULL, LABEL(NO_MATCH));
 	if (b->p->probe->notes[0] && b->p->maps.notes >= 0) {
@@ -226,9 +228,7 @@ socket_from_registers(struct builder *b)
 	EMIT(b, "else a listener of its port",
 	     LOAD(BPF_DW, R9, FP, SLOT(listener)), SUB(R9, R7));
 	read_sock(b, NO_LISTENER);
-	EMIT(b, NULL, GOTO(HAVE_SOCKET),
-	     LABEL(NO_LISTENER), LOAD(BPF_DW, R1, FP, SLOT(raw)), JNEI(R1, 0, COPY),
-	     GOTO(NO_SOCKET));
+	EMIT(b, NULL, GOTO(HAVE_SOCKET), LABEL(NO_LISTENER), GOTO(NO_SOCKET));
 }
 
 /*

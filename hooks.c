@@ -231,12 +231,30 @@ open_sites(struct tracer *t, unsigned i)
 		t->probe[i].wanted = false; /* it need not be anywhere */
 }
 
+/*
+ * tcp_input.c, or what calls it: tcp_rcv_established() may end in a jump to
+ * __kfree_skb(), whose caller is then that function's.
+ */
+static void
+find_droppers(struct tracer *t)
+{
+	static const char *const names[] = {
+		"tcp_v4_do_rcv", "tcp_v6_do_rcv", "tcp_child_process",
+	};
+	const struct kallsyms *symbols = tracer_symbols(t);
+
+	t->control.droppers[3] = (struct program_range){ t->inlined.start, t->inlined.end };
+	for (unsigned i = 0; i < 3 && symbols; i++)
+		kallsyms_function(symbols, names[i], &t->control.droppers[i].start, &t->control.droppers[i].end);
+}
+
 /* Where sk_drops is stands in the same text, whether the sites are understood or not. */
 static void
 open_grown(struct tracer *t, unsigned i)
 {
 	int error = find_sites(t);
 
+	find_droppers(t);
 	if (t->inlined.sk_drops)
 		error = add_hook(t, i, make_kprobe(t, probe_get(i)->symbol, 0));
 	if (!error && add_notes(t, i) < 2)

@@ -5,6 +5,7 @@
 #include <linux/version.h>
 
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
@@ -161,6 +162,20 @@ kernel_lockdown(char *buf, size_t size)
 	open = text + text_until(text, "[");
 	if (*open)
 		text_format(buf, size, "%.*s", (int)text_until(open + 1, "]"), open + 1);
+}
+
+/* Only then a mapping may be where it is asked for, above 47 bits of addresses. */
+bool
+kernel_five_levels(void)
+{
+	static const size_t size = 4096;
+	uint64_t hint = (uint64_t)1 << 48;
+	void *p = mmap((void *)(uintptr_t)hint, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return false;
+	munmap(p, size);
+	return (uintptr_t)p >= hint;
 }
 
 /* "net:[4026531840]": the number in it; 0 when /proc does not tell. */

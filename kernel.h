@@ -35,6 +35,9 @@ void kernel_lockdown(char *buf, size_t size);
 /* Device and inode of the pid namespace we are in; false and zeroes: the first one, or unknown. */
 bool kernel_pid_namespace(uint64_t *dev, uint64_t *ino);
 
+/* Are page tables of five levels in use (x86-64, 4.14 on)? Addresses have 57 bits then, else 48. */
+bool kernel_five_levels(void);
+
 /* The inode number of our network namespace; 0 when /proc does not tell. */
 uint32_t kernel_net_namespace(void);
 

@@ -116,6 +116,18 @@ skip_if_released(struct builder *b, int slot)
 		if_within(b, offsetof(struct program_control, release[i]), COPY);
 }
 
+/* A socket's sk_drops grows elsewhere too, after which what its owner has read is freed. */
+static void
+skip_elsewhere(struct builder *b)
+{
+	int dropper = bpf_asm_label(b->a);
+
+	EMIT(b, NULL, LOAD(BPF_DW, R1, FP, SLOT(event.location)));
+	for (unsigned i = 0; i < 4; i++)
+		if_within(b, offsetof(struct program_control, droppers[i]), dropper);
+	EMIT_VALUES(b, GOTO(DONE), LABEL(dropper));
+}
+
 /*
  * Segments that GRO has joined, or fragments, hang on one buffer's frag_list and
  * are freed one by one with it: they are parts of a packet, dropped or not. That
@@ -134,6 +146,8 @@ skip_members(struct builder *b)
 	EMIT(b, NULL, STOREI(BPF_W, FP, SLOT(word), 0), LOAD_MAP(R1, MAP_CONTROL), MOV(R2, FP),
 	     ADDI(R2, SLOT(word)), CALL(BPF_FUNC_map_lookup_elem));
 	EMIT_VALUES(b, JEQI(R0, 0, none), MOV(R9, R0));
+	if (probe->kind == PROBE_GROWN)
+		skip_elsewhere(b);
 	skip_if_released(b, SLOT(event.location));
 	if (probe->kind == PROBE_KPROBE && probe->shared && !probe->sk) {
 		if_within(b, offsetof(struct program_control, list), list);
@@ -143,21 +157,6 @@ skip_members(struct builder *b)
 			skip_if_released(b, SLOT(saved) + 8 * i);
 	}
 	EMIT_VALUES(b, LABEL(none), MOVI(R9, 0));
-}
-
-/* Only tcp_input.c has tcp_drop(); what frees elsewhere has counted no drop. */
-static void
-skip_elsewhere(struct builder *b)
-{
-	enum { WITHIN = LOCAL };
-
-	if (b->p->probe->kind != PROBE_GROWN)
-		return;
-	builder_scope(b);
-	bpf_asm_title(b->a, "if (the caller is not in tcp_input.c) return");
-	EMIT_VALUES(b, LOAD(BPF_DW, R1, FP, SLOT(event.location)), LOAD64(R2, b->p->text),
-	            LOAD64(R3, b->p->text_end), JGT(R2, R1, DONE), JGT(R3, R1, WITHIN),
-	            GOTO(DONE), LABEL(WITHIN));
 }
 
 /*
@@ -357,7 +356,6 @@ program_build(struct bpf_asm *a, const struct program *p)
 	filter_ports(&b);
 	skip_reported(&b);
 	read_location(&b);
-	skip_elsewhere(&b);
 	skip_members(&b);
 	find_socket(&b);
 	skip_taken(&b);

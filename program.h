@@ -42,14 +42,17 @@ struct program_counters {
 	uint64_t unused[7];
 };
 
+struct program_range {
+	uint64_t start, end; /* addresses; 0 and 0: not known */
+};
+
 /* What the programs look at each time. */
 struct program_control {
 	uint32_t armed;   /* not 0 while the reader sleeps without a time-out */
 	uint32_t unused;
-	struct program_range {
-		uint64_t start, end; /* 0 and 0: not known */
-	} release[2],     /* functions that release a buffer, and what hangs on it */
-	  list;           /* the one that frees a list */
+	struct program_range release[2]; /* functions that release a buffer, and what hangs on it */
+	struct program_range list;       /* the one that frees a list */
+	struct program_range droppers[4]; /* where tcp_drop() may be called from */
 };
 
 struct program {
@@ -58,8 +61,8 @@ struct program {
 	uint8_t                      arguments; /* of the tracepoint */
 	const struct inlined_site   *site;      /* of an inlined tcp_drop() */
 	int32_t                      sk_drops;  /* where it is in struct sock; 0: not known */
-	uint64_t                     text, text_end; /* of net/ipv4/tcp_input.c, with it */
 	int32_t                      read;      /* BPF_FUNC_probe_read[_kernel, 5.5 on] */
+	bool                         five_levels; /* of page tables: addresses of 57 bits */
 	bool                         clears;    /* helpers fill only what was written (to 4.5) */
 	bool                         has_consumed;
 	uint32_t                     consumed;  /* SKB_CONSUMED of the running kernel: no drop */

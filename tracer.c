@@ -14,6 +14,7 @@
 #include "attach.h"
 #include "bpf_insns.h"
 #include "hooks.h"
+#include "kernel.h"
 #include "kprobes.h"
 #include "measure.h"
 #include "notes.h"
@@ -103,7 +104,8 @@ describe(struct tracer *t, unsigned probe, uint8_t arguments)
 		.read = t->read, .clears = t->version < KERNEL_VERSION(4, 6, 0),
 		.offsets = &t->offsets, .filter = &t->filter, .maps = t->maps,
 		.has_taker = t->has_taker, .taker = t->taker, .taker_end = t->taker_end,
-		.sk_drops = t->inlined.sk_drops, .text = t->inlined.start, .text_end = t->inlined.end,
+		.sk_drops = t->inlined.sk_drops,
+		.five_levels = kernel_five_levels(),
 		.has_consumed = t->has_consumed, .consumed = t->consumed,
 	};
 
@@ -259,12 +261,10 @@ tracer_start(struct tracer *t)
 static void
 set_control(struct tracer *t, uint32_t armed)
 {
-	const struct program_control control = {
-		.armed = armed, .release = { t->release[0], t->release[1] }, .list = t->release[2],
-	};
 	uint32_t key = 0;
 
-	attach_map_set(t->maps.control, &key, &control);
+	t->control.armed = armed;
+	attach_map_set(t->maps.control, &key, &t->control);
 }
 
 void
@@ -278,6 +278,9 @@ void
 tracer_find_release(struct tracer *t, bool keep_symbols)
 {
 	static const char *const names[] = { "skb_release_data", "__kfree_skb", "kfree_skb_list" };
+	struct program_range *const ranges[] = {
+		&t->control.release[0], &t->control.release[1], &t->control.list,
+	};
 
 	if (t->release_searched)
 		return;
@@ -285,7 +288,7 @@ tracer_find_release(struct tracer *t, bool keep_symbols)
 	if (keep_symbols)
 		tracer_symbols(t);
 	for (unsigned i = 0; i < (t->version < FEWER_CALLS ? 3 : 2); i++) {
-		struct program_range *r = &t->release[i];
+		struct program_range *r = ranges[i];
 
 		if (t->symbols_read && !t->symbols_error)
 			kallsyms_function(&t->symbols, names[i], &r->start, &r->end);
@@ -299,7 +302,7 @@ bool
 tracer_is_member(const struct tracer *t, uint64_t location)
 {
 	for (unsigned i = 0; i < 2; i++)
-		if (location >= t->release[i].start && location < t->release[i].end)
+		if (location >= t->control.release[i].start && location < t->control.release[i].end)
 			return true;
 	return false;
 }

@@ -64,7 +64,7 @@ struct tracer {
 	unsigned              sites_probed;
 	int                   sites_error;   /* -errno of looking for inlined tcp_drop() */
 	bool                  release_searched;
-	struct program_range  release[3];    /* functions that release a buffer, or a list */
+	struct program_control control;
 	bool                  has_taker;     /* see struct program */
 	uint64_t              taker, taker_end;
 	bool                  reads_memory;  /* the kernel lets programs do so, for all we know */

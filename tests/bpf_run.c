@@ -195,6 +195,7 @@ compute(struct machine *m, uint8_t op, uint64_t *a, uint64_t b, unsigned bits)
 	case BPF_MUL: *a *= b; return true;
 	case BPF_LSH: *a <<= b % bits; return true;
 	case BPF_RSH: *a >>= b % bits; return true;
+	case BPF_ARSH: *a = (uint64_t)((int64_t)*a >> b % bits); return bits == 64;
 	case BPF_MOV: *a = b; return true;
 	default: return fault(m, "operation 0x%02x", op);
 	}

@@ -49,7 +49,7 @@ struct bpf_run {
 	uint32_t    cpu;                       /* counters are those of this CPU */
 	uint64_t    counters[8];
 	uint32_t    armed, unused;             /* these three are struct program_control */
-	struct program_range release[2], list;
+	struct program_range release[2], list, droppers[4];
 	uint64_t    note[3];                   /* struct note of this CPU */
 	uint64_t    mark[RUN_MARKS];
 	unsigned    marks;

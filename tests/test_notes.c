@@ -85,8 +85,8 @@ grown_case(struct world *w, enum who who, uint32_t before, uint32_t after, uint8
 	uint64_t sk = world_sock(w, who);
 
 	w->program.sk_drops = DROPS;
-	w->program.text = LOCATION + (elsewhere ? 1 : 0);
-	w->program.text_end = LOCATION + 64;
+	w->run.droppers[1].start = LOCATION + (elsewhere ? 1 : 0);
+	w->run.droppers[1].end = LOCATION + 64;
 	w->head[w->network + w->tcp + 13] = flags;
 	set_drops(w, sk, before);
 	DEMAND(!world_note(w, sk, AT_SKB));
