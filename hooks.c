@@ -242,10 +242,11 @@ find_droppers(struct tracer *t)
 		"tcp_v4_do_rcv", "tcp_v6_do_rcv", "tcp_child_process",
 	};
 	const struct kallsyms *symbols = tracer_symbols(t);
+	struct program_range *droppers = t->control.droppers;
 
-	t->control.droppers[3] = (struct program_range){ t->inlined.start, t->inlined.end };
+	droppers[3] = (struct program_range){ t->inlined.start, t->inlined.end };
 	for (unsigned i = 0; i < 3 && symbols; i++)
-		kallsyms_function(symbols, names[i], &t->control.droppers[i].start, &t->control.droppers[i].end);
+		kallsyms_function(symbols, names[i], &droppers[i].start, &droppers[i].end);
 }
 
 /* Where sk_drops is stands in the same text, whether the sites are understood or not. */

@@ -170,7 +170,8 @@ kernel_five_levels(void)
 {
 	static const size_t size = 4096;
 	uint64_t hint = (uint64_t)1 << 48;
-	void *p = mmap((void *)(uintptr_t)hint, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *p = mmap((void *)(uintptr_t)hint, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+	               0);
 
 	if (p == MAP_FAILED)
 		return false;

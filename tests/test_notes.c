@@ -136,7 +136,8 @@ test_grown(void)
 	w.program.sk_drops = DROPS;
 	tell(world_expect(&w, false), "nothing was noted", &k);
 	world_make(&w, &k, NULL);
-	tell(grown_case(&w, RECEIVER, 1, 2, A, true, false), "the first free after it has grown", &k);
+	tell(grown_case(&w, RECEIVER, 1, 2, A, true, false), "the first free after it has grown",
+	     &k);
 	w.run.events = 0;
 	w.run.counters[0] = 0;
 	tell(world_expect(&w, false), "and no other", &k);
