@@ -172,6 +172,10 @@ enum { TOP_BITS = -2 };
 #define UNLESS_POINTER(reg, label) \
 	MOV(R0, reg), ARSHI(R0, TOP_BITS), JNEI(R0, -1, label)
 
+/* r0 = the address of map[word], or 0: word is a key of 32 bits */
+#define LOOK_UP(map) \
+	LOAD_MAP(R1, map), MOV(R2, FP), ADDI(R2, SLOT(word)), CALL(BPF_FUNC_map_lookup_elem)
+
 /* perf_event_output(r6, map, cpu, event); BPF_F_CURRENT_CPU is there from 4.6 on only */
 #define OUTPUT(map) \
 	MOV(R1, R6), LOAD_MAP(R2, map), LOAD(BPF_DW, R3, FP, SLOT(cpu)), \

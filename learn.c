@@ -152,6 +152,7 @@ learn_kernel(struct tracer *t, const struct options *o)
 	kprobes_init(&t->kprobes);
 	offsets_table(&t->offsets, t->version);
 	if (!o->dump) {
+		t->five_levels = kernel_five_levels();
 		raise_limit(RLIMIT_NOFILE);
 		raise_limit(RLIMIT_MEMLOCK);
 		ask_offsets(t);

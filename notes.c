@@ -10,8 +10,7 @@ static void
 find_note(struct builder *b, int fail)
 {
 	EMIT_VALUES(b, CALL(BPF_FUNC_get_smp_processor_id), STORE(BPF_W, FP, SLOT(word), R0),
-	            LOAD_MAP(R1, MAP_NOTES), MOV(R2, FP), ADDI(R2, SLOT(word)),
-	            CALL(BPF_FUNC_map_lookup_elem), JEQI(R0, 0, fail));
+	            LOOK_UP(MAP_NOTES), JEQI(R0, 0, fail));
 }
 
 /* r1 = *(u32 *)(from + the offset of sk_drops) */

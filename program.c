@@ -91,8 +91,7 @@ count_match(struct builder *b)
 	EMIT(b, "counters[cpu].matched++", LABEL(COUNT),
 	     CALL(BPF_FUNC_get_smp_processor_id), STORE(BPF_DW, FP, SLOT(cpu), R0),
 	     STORE(BPF_W, FP, SLOT(word), R0),
-	     LOAD_MAP(R1, MAP_COUNTERS), MOV(R2, FP), ADDI(R2, SLOT(word)),
-	     CALL(BPF_FUNC_map_lookup_elem), JEQI(R0, 0, MISSING),
+	     LOOK_UP(MAP_COUNTERS), JEQI(R0, 0, MISSING),
 	     MOVI(R1, 1), ATOMIC_ADD(R0, offsetof(struct program_counters, matched), R1),
 	     LABEL(MISSING));
 }
@@ -143,8 +142,7 @@ skip_members(struct builder *b)
 	int none = bpf_asm_label(b->a), list = bpf_asm_label(b->a);
 
 	bpf_asm_title(b->a, "if (skb is freed as a part of another) return");
-	EMIT(b, NULL, STOREI(BPF_W, FP, SLOT(word), 0), LOAD_MAP(R1, MAP_CONTROL), MOV(R2, FP),
-	     ADDI(R2, SLOT(word)), CALL(BPF_FUNC_map_lookup_elem));
+	EMIT(b, NULL, STOREI(BPF_W, FP, SLOT(word), 0), LOOK_UP(MAP_CONTROL));
 	EMIT_VALUES(b, JEQI(R0, 0, none), MOV(R9, R0));
 	if (probe->kind == PROBE_GROWN)
 		skip_elsewhere(b);
@@ -168,10 +166,9 @@ static void
 skip_taken(struct builder *b)
 {
 	enum { NOT_TAKEN = LOCAL };
-
 	bool grown = b->p->probe->kind == PROBE_GROWN;
 
-	if (!b->p->has_taker && !grown)
+	if (!b->p->taker.end && !grown)
 		return;
 	builder_scope(b);
 	EMIT(b, "if (a listener has taken the SYN) return",
@@ -182,7 +179,7 @@ skip_taken(struct builder *b)
 		EMIT(b, NULL, GOTO(DONE));
 	else
 		EMIT_VALUES(b, LOAD(BPF_DW, R1, FP, SLOT(event.location)),
-		            LOAD64(R2, b->p->taker), LOAD64(R3, b->p->taker_end),
+		            LOAD64(R2, b->p->taker.start), LOAD64(R3, b->p->taker.end),
 		            JGT(R2, R1, NOT_TAKEN), JGT(R3, R1, DONE));
 	EMIT(b, NULL, LABEL(NOT_TAKEN));
 }
@@ -300,8 +297,7 @@ send_event(struct builder *b)
 {
 	EMIT(b, "if (the reader sleeps) wake it with this event",
 	     STOREI(BPF_W, FP, SLOT(word), 0),
-	     LOAD_MAP(R1, MAP_CONTROL), MOV(R2, FP), ADDI(R2, SLOT(word)),
-	     CALL(BPF_FUNC_map_lookup_elem), JEQI(R0, 0, QUIET),
+	     LOOK_UP(MAP_CONTROL), JEQI(R0, 0, QUIET),
 	     MOV(R9, R0), LOAD(BPF_W, R1, R9, 0), JEQI(R1, 0, QUIET));
 	EMIT(b, NULL, OUTPUT(MAP_BELLS), JNEI(R0, 0, DONE), STOREI(BPF_W, R9, 0, 0), GOTO(DONE));
 	EMIT(b, "else leave it in the ring", LABEL(QUIET), OUTPUT(MAP_RINGS));

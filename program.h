@@ -66,8 +66,7 @@ struct program {
 	bool                         clears;    /* helpers fill only what was written (to 4.5) */
 	bool                         has_consumed;
 	uint32_t                     consumed;  /* SKB_CONSUMED of the running kernel: no drop */
-	bool                         has_taker; /* taker to taker_end frees the SYNs it took */
-	uint64_t                     taker, taker_end;
+	struct program_range         taker;     /* frees the SYNs it took; 0 and 0: none does */
 	const struct offsets        *offsets;
 	const struct program_filter *filter;
 	struct program_maps          maps;

@@ -14,7 +14,6 @@
 #include "attach.h"
 #include "bpf_insns.h"
 #include "hooks.h"
-#include "kernel.h"
 #include "kprobes.h"
 #include "measure.h"
 #include "notes.h"
@@ -97,26 +96,23 @@ open_maps(struct tracer *t)
 }
 
 static struct program
-describe(struct tracer *t, unsigned probe, uint8_t arguments)
+describe(const struct tracer *t, unsigned probe)
 {
-	struct program p = {
-		.probe = probe_get(probe), .index = (uint8_t)probe, .arguments = arguments,
+	return (struct program){
+		.probe = probe_get(probe), .index = (uint8_t)probe,
 		.read = t->read, .clears = t->version < KERNEL_VERSION(4, 6, 0),
 		.offsets = &t->offsets, .filter = &t->filter, .maps = t->maps,
-		.has_taker = t->has_taker, .taker = t->taker, .taker_end = t->taker_end,
-		.sk_drops = t->inlined.sk_drops,
-		.five_levels = kernel_five_levels(),
+		.taker = t->taker, .sk_drops = t->inlined.sk_drops, .five_levels = t->five_levels,
 		.has_consumed = t->has_consumed, .consumed = t->consumed,
 	};
-
-	return p;
 }
 
 int
 tracer_build(struct tracer *t, unsigned probe, uint8_t arguments, const struct inlined_site *site)
 {
-	struct program p = describe(t, probe, arguments);
+	struct program p = describe(t, probe);
 
+	p.arguments = arguments;
 	p.site = site;
 	return program_build(&t->text, &p);
 }
@@ -124,7 +120,7 @@ tracer_build(struct tracer *t, unsigned probe, uint8_t arguments, const struct i
 int
 tracer_build_note(struct tracer *t, unsigned probe)
 {
-	struct program p = describe(t, probe, 0);
+	struct program p = describe(t, probe);
 
 	return program_build_note(&t->text, &p);
 }
@@ -184,12 +180,13 @@ find_taker(struct tracer *t)
 {
 	const struct kallsyms *symbols;
 
-	t->has_taker = t->version < KERNEL_VERSION(4, 7, 0);
-	symbols = t->has_taker ? tracer_symbols(t) : NULL;
-	t->taker = 0;
-	t->taker_end = UINT64_MAX;
+	if (t->version >= KERNEL_VERSION(4, 7, 0))
+		return;
+	t->taker = (struct program_range){ 0, UINT64_MAX };
+	symbols = tracer_symbols(t);
 	if (symbols)
-		kallsyms_function(symbols, "tcp_rcv_state_process", &t->taker, &t->taker_end);
+		kallsyms_function(symbols, "tcp_rcv_state_process", &t->taker.start,
+		                  &t->taker.end);
 }
 
 int

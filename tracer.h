@@ -65,8 +65,8 @@ struct tracer {
 	int                   sites_error;   /* -errno of looking for inlined tcp_drop() */
 	bool                  release_searched;
 	struct program_control control;
-	bool                  has_taker;     /* see struct program */
-	uint64_t              taker, taker_end;
+	struct program_range  taker;         /* see struct program */
+	bool                  five_levels;   /* see kernel_five_levels() */
 	bool                  reads_memory;  /* the kernel lets programs do so, for all we know */
 	bool                  has_names;
 	bool                  has_consumed;  /* the number of SKB_CONSUMED is known */

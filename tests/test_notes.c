@@ -170,9 +170,8 @@ test_taken(const struct kernel *k)
 		world_make(&w, k, NULL);
 		if (strcmp(w.probe->name, "kfree_skb") != 0)
 			return;
-		w.program.has_taker = true;
-		w.program.taker = LOCATION + (uint64_t)rows[i].from;
-		w.program.taker_end = LOCATION + (uint64_t)rows[i].to;
+		w.program.taker.start = LOCATION + (uint64_t)rows[i].from;
+		w.program.taker.end = LOCATION + (uint64_t)rows[i].to;
 		w.head[w.network + w.tcp + 13] = rows[i].flags;
 		world_set_register(&w, 0, world_sock(&w, rows[i].who));
 		tell(world_expect(&w, rows[i].shown), rows[i].name, k);
