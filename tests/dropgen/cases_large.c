@@ -87,30 +87,11 @@ struct across {
 	struct packet last;     /* the client's ACK of the handshake */
 };
 
-static socklen_t
-socket_address(struct sockaddr_storage *ss, int ip, const uint8_t address[16], uint16_t port)
-{
-	struct sockaddr_in *sin = (struct sockaddr_in *)ss;
-	struct sockaddr_in6 *sin6 = (struct sockaddr_in6 *)ss;
-
-	memset(ss, 0, sizeof(*ss));
-	if (ip == 4) {
-		sin->sin_family = AF_INET;
-		sin->sin_port = htons(port);
-		memcpy(&sin->sin_addr, address, 4);
-		return sizeof(*sin);
-	}
-	sin6->sin6_family = AF_INET6;
-	sin6->sin6_port = htons(port);
-	memcpy(&sin6->sin6_addr, address, 16);
-	return sizeof(*sin6);
-}
-
 static int
 bound_to(int ip, const uint8_t address[16], uint16_t port)
 {
 	struct sockaddr_storage ss;
-	socklen_t n = socket_address(&ss, ip, address, port);
+	socklen_t n = net_socket_address(&ss, ip, address, port);
 	int fd = socket(ip == 4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
 	if (fd < 0)
@@ -148,7 +129,7 @@ across_connect(struct across *a, struct run *r)
 	socklen_t n;
 
 	link_addresses(r->c.ip, there, here);
-	n = socket_address(&ss, r->c.ip, there, r->c.dport);
+	n = net_socket_address(&ss, r->c.ip, there, r->c.dport);
 	link_enter();
 	a->listener = bound_to(r->c.ip, there, r->c.dport);
 	link_leave();

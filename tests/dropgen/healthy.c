@@ -20,32 +20,20 @@ enum { PORT = 9000, FIRST_PORT = 10000, MOST = 100000, SOME = 16, BULK = 20000, 
        PROTO_ICMP = 1 };
 
 static socklen_t
-any_address(struct sockaddr_storage *ss, int ip, uint16_t port, bool loopback)
+loopback_address(struct sockaddr_storage *ss, int ip, uint16_t port)
 {
-	struct sockaddr_in *sin = (struct sockaddr_in *)ss;
-	struct sockaddr_in6 *sin6 = (struct sockaddr_in6 *)ss;
+	static const uint8_t ip4[16] = { 127, 0, 0, 1 }, ip6[16] = { [15] = 1 };
 
-	memset(ss, 0, sizeof(*ss));
-	if (ip == 4) {
-		sin->sin_family = AF_INET;
-		sin->sin_port = htons(port);
-		if (loopback)
-			sin->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-		return sizeof(*sin);
-	}
-	sin6->sin6_family = AF_INET6;
-	sin6->sin6_port = htons(port);
-	if (loopback)
-		sin6->sin6_addr = in6addr_loopback;
-	return sizeof(*sin6);
+	return net_socket_address(ss, ip, ip == 4 ? ip4 : ip6, port);
 }
 
 int
 healthy_socket(int ip, int type, uint16_t port, int rcvbuf)
 {
+	static const uint8_t any[16];
 	int fd = socket(ip == 4 ? AF_INET : AF_INET6, type | SOCK_CLOEXEC, 0), on = 1;
 	struct sockaddr_storage ss;
-	socklen_t n = any_address(&ss, ip, port, false);
+	socklen_t n = net_socket_address(&ss, ip, any, port);
 
 	if (fd < 0)
 		return -1;
@@ -90,7 +78,7 @@ healthy_one(int ip, int listener, uint16_t dport, uint16_t sport, size_t bulk)
 {
 	int client = healthy_socket(ip, SOCK_STREAM, sport, 0), server;
 	struct sockaddr_storage ss;
-	socklen_t n = any_address(&ss, ip, dport, true);
+	socklen_t n = loopback_address(&ss, ip, dport);
 	const char *error;
 	char end;
 
@@ -139,7 +127,7 @@ drop_others(int ip)
 {
 	static const uint8_t echo[64] = { 8, 0, 0x12, 0x34 };
 	struct sockaddr_storage ss;
-	socklen_t n = any_address(&ss, ip, PORT, true);
+	socklen_t n = loopback_address(&ss, ip, PORT);
 	int udp = socket(ip == 4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	int icmp = ip == 4 ? socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, PROTO_ICMP) : -1;
 

@@ -246,6 +246,26 @@ net_addresses(int ip, uint8_t remote[16], uint8_t local[16])
 	inet_pton(ip == 4 ? AF_INET : AF_INET6, ip == 4 ? "10.77.0.1" : "fd77::1", local);
 }
 
+socklen_t
+net_socket_address(struct sockaddr_storage *ss, int ip, const uint8_t address[16],
+                   uint16_t port)
+{
+	struct sockaddr_in *sin = (struct sockaddr_in *)ss;
+	struct sockaddr_in6 *sin6 = (struct sockaddr_in6 *)ss;
+
+	memset(ss, 0, sizeof(*ss));
+	if (ip == 4) {
+		sin->sin_family = AF_INET;
+		sin->sin_port = htons(port);
+		memcpy(&sin->sin_addr, address, 4);
+		return sizeof(*sin);
+	}
+	sin6->sin6_family = AF_INET6;
+	sin6->sin6_port = htons(port);
+	memcpy(&sin6->sin6_addr, address, 16);
+	return sizeof(*sin6);
+}
+
 int
 net_kernel(void)
 {

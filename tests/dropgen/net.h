@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #define KERNEL(a, b) ((a) * 1000 + (b))
 
@@ -35,6 +36,10 @@ int net_set_ip6(const char *name, const char *address);
 
 /* The far end's address and the kernel's. */
 void net_addresses(int ip, uint8_t remote[16], uint8_t local[16]);
+
+/* For bind() and connect(): fills it in with a port in host byte order; its length. */
+socklen_t net_socket_address(struct sockaddr_storage *, int ip, const uint8_t address[16],
+                             uint16_t port);
 
 /* The running kernel as KERNEL(major, minor). */
 int net_kernel(void);
