@@ -5,42 +5,46 @@
 #include "advice.h"
 #include "kernel.h"
 #include "text.h"
+#include "texts.h"
+
+/* The texts are TEXTS_REMEDIES, which tests/pack takes from here. */
+#define REMEDY(step, error, text) { step, error }
 
 struct remedy {
-	uint8_t     step; /* enum step; STEP_NONE: any */
-	uint8_t     error;
-	const char *text;
+	uint8_t step; /* enum step; STEP_NONE: any */
+	uint8_t error;
 };
 
 /* The first that fits counts. EPERM has many causes and is looked into below. */
 static const struct remedy remedies[] = {
-	{ STEP_NONE, EMFILE, "raise the limit on open files: 'ulimit -n'" },
-	{ STEP_NONE, ENFILE, "raise the sysctl fs.file-max" },
-	{ STEP_RING, ENOMEM, "make the rings smaller (-B) or raise the limit on locked memory ('ulimit "
-	  "-l unlimited', sysctl kernel.perf_event_mlock_kb)" },
-	{ STEP_NONE, ENOMEM, "raise the limit on locked memory: 'ulimit -l unlimited'" },
-	{ STEP_RING, ENOSYS, "the kernel needs CONFIG_PERF_EVENTS" },
-	{ STEP_NONE, ENOSYS, "the kernel needs CONFIG_BPF_SYSCALL" },
-	{ STEP_RING, EACCES, "see the sysctl kernel.perf_event_paranoid" },
-	{ STEP_RING, EINVAL, "the kernel needs CONFIG_BPF_EVENTS, Linux 4.4" },
-	{ STEP_MAP, EINVAL, "the kernel lacks a BPF map type: it needs Linux 4.6" },
-	{ STEP_BUILD, ERANGE, "the offsets do not fit together: see --offsets and --check" },
-	{ STEP_BUILD, E2BIG, "ask for fewer ports" },
-	{ STEP_LOAD, EINVAL, "-v shows why; the kernel needs CONFIG_BPF_EVENTS" },
-	{ STEP_LOAD, EACCES, "the verifier refuses it: -v shows why" },
-	{ STEP_DUMP, EINVAL, "needs Linux 4.13" },
-	{ STEP_DUMP, ENODATA, "hidden by the sysctls kernel.kptr_restrict or net.core.bpf_jit_harden" },
-	{ STEP_PMU, ENOENT, "the kernel needs CONFIG_KPROBES and CONFIG_KPROBE_EVENTS; before Linux "
-	  "4.17 tracefs too" },
-	{ STEP_PMU, ENODEV, "the kernel needs CONFIG_KPROBES and CONFIG_KPROBE_EVENTS" },
-	{ STEP_SITES, EPERM, "the symbols are hidden: sysctl kernel.kptr_restrict" },
-	{ STEP_SITES, ENOENT, "none in the kernel's text" },
-	{ STEP_KPROBE, ENOENT, "this kernel has no such function" },
-	{ STEP_KPROBE, EINVAL, "this kernel does not let the function be probed" },
-	{ STEP_TRACEPOINT, ENOENT, "the kernel needs CONFIG_TRACEPOINTS" },
-	{ STEP_TRACEPOINT, EINVAL, "the kernel needs CONFIG_BPF_EVENTS, Linux 4.17" },
-	{ STEP_REPEATS, EEXIST, "it frees with what another probe sees" },
-	{ STEP_BIND, EINVAL, "the kernel needs CONFIG_BPF_EVENTS" },
+	REMEDY(STEP_NONE, EMFILE, "raise the limit on open files: 'ulimit -n'"),
+	REMEDY(STEP_NONE, ENFILE, "raise the sysctl fs.file-max"),
+	REMEDY(STEP_RING, ENOMEM, "make the rings smaller (-B) or raise the limit on locked memory "
+	       "('ulimit -l unlimited', sysctl kernel.perf_event_mlock_kb)"),
+	REMEDY(STEP_NONE, ENOMEM, "raise the limit on locked memory: 'ulimit -l unlimited'"),
+	REMEDY(STEP_RING, ENOSYS, "the kernel needs CONFIG_PERF_EVENTS"),
+	REMEDY(STEP_NONE, ENOSYS, "the kernel needs CONFIG_BPF_SYSCALL"),
+	REMEDY(STEP_RING, EACCES, "see the sysctl kernel.perf_event_paranoid"),
+	REMEDY(STEP_RING, EINVAL, "the kernel needs CONFIG_BPF_EVENTS, Linux 4.4"),
+	REMEDY(STEP_MAP, EINVAL, "the kernel lacks a BPF map type: it needs Linux 4.6"),
+	REMEDY(STEP_BUILD, ERANGE, "the offsets do not fit together: see --offsets and --check"),
+	REMEDY(STEP_BUILD, E2BIG, "ask for fewer ports"),
+	REMEDY(STEP_LOAD, EINVAL, "-v shows why; the kernel needs CONFIG_BPF_EVENTS"),
+	REMEDY(STEP_LOAD, EACCES, "the verifier refuses it: -v shows why"),
+	REMEDY(STEP_DUMP, EINVAL, "needs Linux 4.13"),
+	REMEDY(STEP_DUMP, ENODATA, "hidden by the sysctls kernel.kptr_restrict or "
+	       "net.core.bpf_jit_harden"),
+	REMEDY(STEP_PMU, ENOENT, "the kernel needs CONFIG_KPROBES and CONFIG_KPROBE_EVENTS; "
+	       "before Linux 4.17 tracefs too"),
+	REMEDY(STEP_PMU, ENODEV, "the kernel needs CONFIG_KPROBES and CONFIG_KPROBE_EVENTS"),
+	REMEDY(STEP_SITES, EPERM, "the symbols are hidden: sysctl kernel.kptr_restrict"),
+	REMEDY(STEP_SITES, ENOENT, "none in the kernel's text"),
+	REMEDY(STEP_KPROBE, ENOENT, "this kernel has no such function"),
+	REMEDY(STEP_KPROBE, EINVAL, "this kernel does not let the function be probed"),
+	REMEDY(STEP_TRACEPOINT, ENOENT, "the kernel needs CONFIG_TRACEPOINTS"),
+	REMEDY(STEP_TRACEPOINT, EINVAL, "the kernel needs CONFIG_BPF_EVENTS, Linux 4.17"),
+	REMEDY(STEP_REPEATS, EEXIST, "it frees with what another probe sees"),
+	REMEDY(STEP_BIND, EINVAL, "the kernel needs CONFIG_BPF_EVENTS"),
 };
 
 const char *
@@ -89,7 +93,7 @@ advice(char *buf, size_t size, enum step step, int error, uint32_t version)
 		const struct remedy *r = &remedies[i];
 
 		if ((r->step == step || r->step == STEP_NONE) && r->error == -error) {
-			text_format(buf, size, "%s", r->text);
+			text_format(buf, size, "%s", texts_get(TEXTS_REMEDIES, i));
 			return;
 		}
 	}

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The texts are paragraphs of explain.txt: a line or more of names with ", "
- * between them, then lines that begin with blanks. They take half the room
- * packed, and are unpacked when the first is asked for.
+ * between them, then lines that begin with blanks.
  *
  * Sources: the reasons of include/net/dropreason-core.h, 5.17 to 7.3, and of
  * net/openvswitch/drop.h; the functions that free a packet as dropped in 4.4 to
@@ -15,34 +14,13 @@
 #include <strings.h>
 
 #include "explain.h"
-#include "explain_text.h"
 #include "text.h"
-
-static char   all[EXPLAIN_TEXT_ROOM];
-static size_t unpacked;
-
-/* Each code is made of lower ones: this ends. */
-static void
-unpack(unsigned code)
-{
-	const uint8_t *pair;
-
-	if (code < explain_text.letter_count) {
-		all[unpacked++] = (char)explain_text.letters[code];
-		return;
-	}
-	pair = explain_text.pairs + 2 * (code - explain_text.letter_count);
-	unpack(pair[0]);
-	unpack(pair[1]);
-}
+#include "texts.h"
 
 const char *
 explain_all(void)
 {
-	if (!unpacked)
-		for (unsigned i = 0; i < explain_text.code_count; i++)
-			unpack(explain_text.codes[i]);
-	return all;
+	return texts_get(TEXTS_EXPLAIN, 0);
 }
 
 /* Behind the paragraph at s, with the end of its last line. */

@@ -8,6 +8,7 @@
 #include "names.h"
 #include "reasons.h"
 #include "text.h"
+#include "texts.h"
 
 /* enum of include/net/tcp_states.h, 6.8 on (BOUND_INACTIVE; 4.4 has the rest) */
 static const char *const states[] = {
@@ -159,7 +160,7 @@ int
 names_builtin(struct names *names, uint32_t version_code)
 {
 	const struct reasons *row = reasons_table;
-	const char *s = reasons_text + 1;
+	const char *s;
 	const uint8_t *absent;
 
 	while (version_code < row->first || version_code > row->last)
@@ -167,13 +168,14 @@ names_builtin(struct names *names, uint32_t version_code)
 			return -ENOENT;
 	names_free(names);
 	absent = row->absent;
+	s = texts_get(TEXTS_REASONS, 0);
+	names->text = s - 1; /* there, a zero byte ends the text before */
 	for (uint32_t i = 0, code = 0; code < row->count; i++, s += strlen(s) + 1) {
 		if (i == *absent)
 			absent++;
 		else
-			names->at[code++] = (uint16_t)(s - reasons_text);
+			names->at[code++] = (uint16_t)(s - names->text);
 	}
-	names->text = reasons_text;
 	names->source = NAMES_BUILTIN;
 	return 0;
 }

@@ -7,7 +7,8 @@
  * was read to a later one whose list was the same, and no farther.
  *
  * All lists are in one order, and each leaves some names out; of the two that
- * once moved, _THEN is where they were before.
+ * once moved, _THEN is where they were before. The names as text are packed:
+ * tests/pack takes them from here.
  */
 #include "reasons.h"
 
@@ -54,14 +55,6 @@ enum {
 };
 
 _Static_assert((int)R_END == (int)REASONS_NAMES, "reasons: the number of names");
-
-const char reasons_text[] = "\0"
-#define X(name) #name "\0"
-#define MOVED(number, name) name "\0"
-	REASONS(X, MOVED)
-#undef MOVED
-#undef X
-	;
 
 static const uint8_t absent_6_1[] = {
 	R_SKB_CONSUMED, R_SOCKET_CLOSE, R_SOCKET_FILTER, R_SOCKET_RCVBUFF, R_UNIX_DISCONNECT,

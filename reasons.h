@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 enum {
-	REASONS_NAMES = 135,  /* in reasons_text */
+	REASONS_NAMES = 135,
 	REASONS_ROWS  = 11,
 };
 
@@ -17,8 +17,7 @@ struct reasons {
 	uint32_t       count;   /* of codes; there may be more names */
 };
 
-/* An empty name, and then the names by number, each with its zero byte. Codes follow the order. */
-extern const char reasons_text[];
+/* The names by number are TEXTS_REASONS (texts.h). Codes follow the order. */
 extern const struct reasons reasons_table[REASONS_ROWS];
 
 #endif

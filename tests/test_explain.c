@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "../explain.h"
-#include "../explain_text.h"
 #include "../reasons.h"
+#include "../texts.h"
 #include "tap.h"
 
 enum { COLUMNS = 80, NAMES = 512 };
@@ -21,7 +21,7 @@ static struct {
 } names[NAMES];
 
 static unsigned name_count;
-static char     text[EXPLAIN_TEXT_ROOM + 1];
+static char     text[TEXTS_ROOM + 1];
 
 /* How many times a name is there, of one kind. */
 static unsigned
@@ -155,7 +155,6 @@ static void
 test_complete(void)
 {
 	DIR *dir = opendir("tests/facts/reasons");
-	const char *s = reasons_text + 1;
 	unsigned lists = 0, wrong = 0;
 	char path[512];
 
@@ -169,8 +168,8 @@ test_complete(void)
 	if (dir)
 		closedir(dir);
 	CHECK(lists >= 16, "%u lists", lists);
-	for (int i = 0; i < REASONS_NAMES; i++, s += strlen(s) + 1)
-		wrong += check_reason(s);
+	for (unsigned i = 0; i < REASONS_NAMES; i++)
+		wrong += check_reason(texts_get(TEXTS_REASONS, i));
 	CHECK_INT(wrong, 0, "the built-in names: all explained");
 }
 
