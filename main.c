@@ -27,6 +27,7 @@
 #include "kallsyms.h"
 #include "learn.h"
 #include "options.h"
+#include "output.h"
 #include "tally.h"
 #include "text.h"
 #include "tracer.h"
@@ -35,18 +36,10 @@
 enum {
 	SECOND  = 1000000000,
 	LATENCY = SECOND / 50,  /* the longest a drop waits while others keep us busy */
-	ROOM    = 64 * 1024,
 };
 
 static const char try_help[] = "try 'tcpdrop --help'";
 static const char version[] = "tcpdrop 0.1\n";
-
-/* What is still to be written, and what has been. */
-struct output {
-	char   buf[ROOM + FORMAT_MAX];
-	size_t used;
-	int    error; /* of write(2), -errno */
-};
 
 struct run {
 	const struct options *options;
@@ -85,29 +78,6 @@ nanoseconds(clockid_t clock)
 
 	syscall(SYS_clock_gettime, clock, &t);
 	return (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
-}
-
-static void
-flush(void)
-{
-	size_t done = 0;
-
-	while (done < out.used && !out.error) {
-		ssize_t n = write(STDOUT_FILENO, out.buf + done, out.used - done);
-
-		if (n < 0 && errno != EINTR)
-			out.error = -errno;
-		else if (n > 0)
-			done += (size_t)n;
-	}
-	out.used = 0;
-}
-
-static void
-make_room(void)
-{
-	if (out.used > ROOM)
-		flush();
 }
 
 /* ---- one drop ---- */
@@ -156,8 +126,8 @@ tell_lost(struct run *run, uint64_t time, uint64_t count)
 {
 	run->lost += count;
 	if (count)
-		out.used += format_lost(out.buf + out.used, sizeof(out.buf) - out.used, &run->style,
-		                        time, count);
+		output_add(&out, format_lost(output_end(&out), output_left(&out), &run->style,
+		                             time, count));
 }
 
 /* A part of another packet is no drop; the programs leave it out once they know the place. */
@@ -186,13 +156,12 @@ show_sample(struct run *run, const struct sample *s)
 		return;
 	} else {
 		name_drop(run, &drop, s);
-		out.used += format_drop(out.buf + out.used, sizeof(out.buf) - out.used, &run->style,
-		                        &drop);
+		output_add(&out, format_drop(output_end(&out), output_left(&out), &run->style,
+		                             &drop));
 		tally_drop(&tally, &drop);
 		run->shown++;
 		run->ended = run->options->count && run->shown == run->options->count;
 	}
-	make_room();
 }
 
 /* ---- the loop ---- */
@@ -208,7 +177,7 @@ drain(struct run *run)
 		show_sample(run, &s);
 		any = true;
 	}
-	flush();
+	output_flush(&out);
 	return any;
 }
 
@@ -315,9 +284,10 @@ tell_end(const struct run *run, uint64_t seen)
 	char lost[96];
 
 	if (run->style.json) {
-		out.used += format_end(out.buf + out.used, sizeof(out.buf) - out.used, &run->style,
-		                       nanoseconds(CLOCK_REALTIME), seen, run->shown, run->lost);
-		flush();
+		output_add(&out, format_end(output_end(&out), output_left(&out), &run->style,
+		                            nanoseconds(CLOCK_REALTIME), seen, run->shown,
+		                            run->lost));
+		output_flush(&out);
 	}
 	text_format(lost, sizeof(lost), ", %llu lost: larger rings (-B) or a filter may help",
 	            (unsigned long long)run->lost);
@@ -391,8 +361,8 @@ trace(const struct options *o)
 	tell_start();
 	tally_start(&tally);
 	if (!o->json)
-		out.used += format_header(out.buf, sizeof(out.buf), &run.style);
-	flush();
+		output_add(&out, format_header(output_end(&out), output_left(&out), &run.style));
+	output_flush(&out);
 	loop(&run, signals);
 	tally_stop(&tally);
 	tell_end(&run, finish(&run));
@@ -442,9 +412,9 @@ explain(const struct options *o)
 		text = explain_name(name, &size);
 	if (!text)
 		return explain_unknown(name);
-	memcpy(out.buf, text, size);
-	out.used = size;
-	flush();
+	memcpy(output_end(&out), text, size);
+	output_add(&out, size);
+	output_flush(&out);
 	return text_unwritten(out.error);
 }
 
@@ -454,17 +424,16 @@ main(int argc, char **argv)
 	static struct options o;
 	char error[256];
 
+	out.fd = STDOUT_FILENO;
 	if (options_parse(&o, argc, argv, error, sizeof(error))) {
 		say(error);
 		say(try_help);
 		return 2;
 	}
-	if (o.help)
-		out.used = options_usage(out.buf, sizeof(out.buf));
-	else if (o.version)
-		out.used = sizeof(version) - 1, memcpy(out.buf, version, out.used);
 	if (o.help || o.version) {
-		flush();
+		output_add(&out, o.help ? options_usage(output_end(&out), output_left(&out))
+		                 : (size_t)text_format(output_end(&out), output_left(&out), "%s", version));
+		output_flush(&out);
 		return text_unwritten(out.error);
 	}
 	if (o.explain)
