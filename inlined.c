@@ -120,7 +120,9 @@ inlined_scan(struct inlined *found, const uint8_t *text, size_t n, uint64_t addr
 		size_t next = length ? follow_jump(text, n, i + length) : n;
 		size_t call = length ? find_call(text, n, next, address, target) : n;
 
-		if (length && found->count < INLINED_MAX)
+		if (length && found->count == INLINED_MAX)
+			found->unclear++;
+		else if (length)
 			found->site[found->count++] = (struct inlined_site){
 				.address = address + i, .sk_drops = displacement, .base = base,
 				.frees = call < n,

@@ -212,6 +212,27 @@ test_kernels(void)
 	CHECK(kernels >= 4, "%u kernels and compilers", kernels);
 }
 
+/* More places than there is room for: the rest is counted as not probed. */
+static void
+test_too_many(void)
+{
+	enum { MORE = 3, STEP = 64 };
+	static uint8_t text[(INLINED_MAX + MORE) * STEP];
+	struct inlined found = { 0 };
+
+	memset(text, 0x90, sizeof(text));
+	for (size_t at = 0; at < sizeof(text); at += STEP) {
+		size_t n = assemble(text + at, sequences[0].bytes);
+		int32_t distance = (int32_t)(TARGET - (ADDRESS + at + n));
+
+		memcpy(text + at + n - 4, &distance, 4);
+	}
+	inlined_scan(&found, text, sizeof(text), ADDRESS, TARGET);
+	inlined_finish(&found);
+	CHECK_INT(found.count, INLINED_MAX, "too many: what there is room for is probed");
+	CHECK_INT(found.unclear, MORE, "too many: the rest is counted");
+}
+
 /* Text that ends anywhere is not read beyond. */
 static void
 test_truncated(void)
@@ -239,6 +260,7 @@ main(void)
 	for (size_t i = 0; i < COUNT(sequences); i++)
 		test_sequence(&sequences[i]);
 	test_kernels();
+	test_too_many();
 	test_truncated();
 	return tap_end();
 }
