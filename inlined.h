@@ -24,7 +24,7 @@ struct inlined_site {
 
 struct inlined {
 	unsigned            count;
-	unsigned            unclear; /* places that add to sk_drops and are not understood, or too many */
+	unsigned            unclear; /* places that add to sk_drops, not understood or too many */
 	int32_t             sk_drops; /* offset of sk->sk_drops; 0: not known */
 	uint64_t            start, end; /* the text that was looked through */
 	struct inlined_site site[INLINED_MAX];

@@ -431,8 +431,11 @@ main(int argc, char **argv)
 		return 2;
 	}
 	if (o.help || o.version) {
-		output_add(&out, o.help ? options_usage(output_end(&out), output_left(&out))
-		                 : (size_t)text_format(output_end(&out), output_left(&out), "%s", version));
+		char *end = output_end(&out);
+		size_t left = output_left(&out);
+
+		output_add(&out, o.help ? options_usage(end, left)
+		                        : (size_t)text_format(end, left, "%s", version));
 		output_flush(&out);
 		return text_unwritten(out.error);
 	}
