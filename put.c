@@ -3,6 +3,17 @@
 
 #include "put.h"
 
+/* Code points that do not show, or that change how others do. */
+static const struct {
+	uint16_t first;
+	uint16_t last;
+} hidden[] = {
+	{ 0x0000, 0x001f }, { 0x007f, 0x009f }, /* controls */
+	{ 0x00ad, 0x00ad }, { 0x061c, 0x061c },
+	{ 0x200b, 0x200f }, { 0x2028, 0x202e }, /* no width, direction, line ends */
+	{ 0x2060, 0x206f }, { 0xfeff, 0xfeff }, { 0xfff9, 0xfffb },
+};
+
 /* The pieces are so short that a call of memcpy() takes longer. */
 void
 put_bytes(struct out *o, const char *bytes, size_t n)
@@ -44,4 +55,89 @@ void
 put_number(struct out *o, uint64_t number)
 {
 	put_digits(o, number, 10, 1);
+}
+
+/* Length of the UTF-8 sequence at text, its code point in *point; 0: invalid. */
+static unsigned
+read_utf8(const unsigned char *text, uint32_t *point)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	unsigned char c = *text;
+	unsigned n = c < 0x80 ? 1 : c < 0xc0 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf8 ? 4 : 0;
+
+	*point = n < 2 ? c : c & (0x7fu >> n);
+	for (unsigned i = 1; i < n; i++) {
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+		*point = *point << 6 | (text[i] & 0x3f);
+	}
+	if (n && (*point < least[n] || *point > 0x10ffff || (*point >= 0xd800 && *point < 0xe000)))
+		return 0;
+	return n;
+}
+
+static bool
+is_hidden(uint32_t point)
+{
+	for (unsigned i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
+		if (point >= hidden[i].first && point <= hidden[i].last)
+			return true;
+	return false;
+}
+
+/* The next character of text, as it may be written; returns how many bytes of text it took. */
+static unsigned
+put_safe(struct out *o, const unsigned char *text, bool json)
+{
+	uint32_t point;
+	unsigned n = read_utf8(text, &point), taken = n ? n : 1;
+
+	if (n && !is_hidden(point)) {
+		if (point == '\\' || (json && point == '"'))
+			put_char(o, '\\');
+		put_bytes(o, (const char *)text, n);
+	} else if (!json) {
+		for (unsigned i = 0; i < taken; i++) {
+			put_text(o, "\\x");
+			put_digits(o, text[i], 16, 2);
+		}
+	} else if (n) {
+		put_text(o, "\\u");
+		put_digits(o, point, 16, 4);
+	} else {
+		put_text(o, "\xef\xbf\xbd"); /* U+FFFD */
+	}
+	return taken;
+}
+
+/* How many of the next bytes, at most max, stand as they are: nearly always all. */
+static size_t
+count_plain(const char *text, size_t max)
+{
+	size_t n = 0;
+
+	while (n < max && text[n] >= ' ' && text[n] <= '~' && text[n] != '\\' && text[n] != '"')
+		n++;
+	return n;
+}
+
+void
+put_escaped(struct out *o, const char *text, size_t max, bool json)
+{
+	for (;;) {
+		size_t plain = count_plain(text, max);
+		char piece[16];
+		struct out safe = { piece, piece + sizeof(piece), false };
+
+		put_bytes(o, text, plain);
+		text += plain;
+		max -= plain;
+		if (!*text)
+			return;
+		text += put_safe(&safe, (const unsigned char *)text, json);
+		if ((size_t)(safe.at - piece) > max)
+			return;
+		put_bytes(o, piece, (size_t)(safe.at - piece));
+		max -= (size_t)(safe.at - piece);
+	}
 }

@@ -27,4 +27,7 @@ void put_digits(struct out *, uint64_t number, unsigned base, unsigned digits);
 /* In decimal. */
 void put_number(struct out *, uint64_t number);
 
+/* Text of others, made harmless as format.h says: at most max bytes, cut between characters. */
+void put_escaped(struct out *, const char *text, size_t max, bool json);
+
 #endif
