@@ -31,7 +31,20 @@ static const struct {
 	[REASON]      = { "REASON", 0 },
 };
 
-enum { TIME_SINCE_START = 12 }; /* 99999.999999 is more than a day */
+enum {
+	TIME_SINCE_START = 12,  /* 99999.999999 is more than a day */
+	REASON_ROOM      = 20,  /* on a terminal; a longer one may take it from COMM */
+	COMM_LEAST       = 4,
+	END_MOST         = 47,  /* IPv6 with a port */
+};
+
+/* What a line of columns needs besides the drop. */
+struct line {
+	uint8_t width[REASON + 1];      /* 0: there is no such column */
+	bool    below;                  /* the ends stand on a line of their own */
+	uint8_t length[2];              /* of the ends, or of their titles */
+	char    end[2][END_MOST];
+};
 
 static size_t
 finish(const struct out *o, const char *buf)
@@ -203,24 +216,9 @@ put_flags(struct out *o, uint16_t flags)
 	put_bytes(o, text, names_flags(text, flags));
 }
 
-/* Spaces from a value that began at start to the next column; at least one. */
 static void
-put_gap(struct out *o, const char *start, unsigned width)
+put_end_text(struct out *o, const struct drop *d, bool source)
 {
-	unsigned used = 0;
-
-	for (; start < o->at; start++)
-		used += (*start & 0xc0) != 0x80; /* characters, not bytes */
-	do
-		put_char(o, ' ');
-	while (used++ < width && !o->cut);
-}
-
-static void
-put_end_text(struct out *o, const struct drop *d, enum column column)
-{
-	bool source = column == SOURCE;
-
 	if (d->ip == 6)
 		put_char(o, '[');
 	put_address(o, d->ip, source ? d->saddr : d->daddr);
@@ -245,8 +243,10 @@ put_name_text(struct out *o, const char *name, bool known, uint32_t number)
 
 static void
 put_column(struct out *o, enum column column, const struct format_style *style,
-           const struct drop *d)
+           const struct line *l, const struct drop *d)
 {
+	unsigned end = column - SOURCE;
+
 	switch (column) {
 	case TIME:
 		if (style->since_start)
@@ -262,7 +262,8 @@ put_column(struct out *o, enum column column, const struct format_style *style,
 		break;
 	case SOURCE:
 	case DESTINATION:
-		put_end_text(o, d, column);
+		if (!l->below)
+			put_bytes(o, l->end[end], l->length[end]);
 		break;
 	case STATE:
 		put_name_text(o, d->state_name, d->state, d->state);
@@ -279,22 +280,151 @@ put_column(struct out *o, enum column column, const struct format_style *style,
 	}
 }
 
-/* A line of columns: those of a drop, or their titles (NULL). */
+/* The ends of a drop, or their titles (NULL). */
+static void
+fill_ends(struct line *l, const struct drop *d)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct out end = { l->end[i], l->end[i] + END_MOST, false };
+
+		if (d)
+			put_end_text(&end, d, !i);
+		else
+			put_text(&end, columns[SOURCE + i].title);
+		l->length[i] = (uint8_t)(end.at - l->end[i]);
+	}
+}
+
+/* On a terminal the ends get what room there is, or leave the line when it is too little. */
+static void
+fit_columns(struct line *l, const struct format_style *style)
+{
+	int room = style->width - REASON_ROOM, end = columns[SOURCE].width;
+
+	l->below = false;
+	for (enum column c = TIME; c < REASON; c++) {
+		l->width[c] = columns[c].width;
+		room -= l->width[c] + 1;
+	}
+	if (style->since_start) {
+		l->width[TIME] = TIME_SINCE_START;
+		room -= TIME_SINCE_START - columns[TIME].width;
+	}
+	if (!style->width)
+		return;
+	l->below = room < 0;
+	end = l->below ? 0 : end + room / 2 < END_MOST ? end + room / 2 : END_MOST;
+	l->width[SOURCE] = l->width[DESTINATION] = (uint8_t)end;
+	room += 2 * (columns[SOURCE].width + 1);
+	if (room < 0)
+		l->width[COMMAND] = (uint8_t)(room > COMM_LEAST - columns[COMMAND].width
+		                              ? columns[COMMAND].width + room : COMM_LEAST);
+	for (unsigned i = 0; i < 2; i++)
+		l->below |= l->length[i] > end;
+}
+
+/* In colours that can be read on light and on dark. */
+static const char *
+colour(enum column column, const struct drop *d)
+{
+	enum { ESTABLISHED = 1, OPENING = 1 << 2 | 1 << 3 | 1 << 10 | 1 << 12 };
+
+	if (column == REASON && d->has_reason)
+		return "\x1b[1m";
+	if (column == STATE && d->state == ESTABLISHED)
+		return "\x1b[32m";
+	if (column == STATE && d->state < 16 && OPENING >> d->state & 1)
+		return "\x1b[35m";
+	return NULL;
+}
+
+/* A value of a drop, or its title (NULL). Returns how wide it is. */
+static unsigned
+put_cell(struct out *o, enum column column, const struct format_style *style,
+         const struct line *l, const struct drop *d)
+{
+	const char *code = d && style->colour ? colour(column, d) : NULL, *start;
+	unsigned used;
+
+	put_text(o, code ? code : "");
+	start = o->at;
+	if (d)
+		put_column(o, column, style, l, d);
+	else
+		put_text(o, columns[column].title);
+	while ((used = put_width(start, o->at, style->width)) > l->width[COMMAND]
+	       && column == COMMAND && style->width) {
+		do
+			o->at--;
+		while ((*o->at & 0xc0) == 0x80);
+	}
+	put_text(o, code ? "\x1b[0m" : "");
+	return used;
+}
+
+static void
+put_spaces(struct out *o, unsigned n)
+{
+	while (n--)
+		put_char(o, ' ');
+}
+
+/*
+ * A value that is too long pushes the next: on a terminal until one is short
+ * enough, else all that follow. Returns how wide the line is.
+ */
+static unsigned
+put_line(struct out *o, const struct format_style *style, const struct line *l,
+         const struct drop *d)
+{
+	unsigned at = 0, next = 0, gap;
+
+	for (enum column c = TIME; c < REASON; c++) {
+		if (!l->width[c])
+			continue;
+		next = (style->width ? next : at) + l->width[c] + 1;
+		at += put_cell(o, c, style, l, d);
+		gap = at < next ? next - at : 1;
+		put_spaces(o, gap);
+		at += gap;
+	}
+	return at + put_cell(o, REASON, style, l, d);
+}
+
+/* The ends under a line that had no room for them; one under the other if need be. */
+static void
+put_below(struct out *o, const struct line *l, unsigned width)
+{
+	unsigned indent = l->width[TIME] + 1u;
+	bool apart = indent + l->length[0] + 3 + l->length[1] > width;
+
+	put_spaces(o, indent);
+	put_bytes(o, l->end[0], l->length[0]);
+	put_text(o, apart ? " >\n" : " > ");
+	put_spaces(o, apart ? indent : 0);
+	put_bytes(o, l->end[1], l->length[1]);
+	put_char(o, '\n');
+}
+
+/* The columns of a drop, or their titles (NULL). */
 static void
 put_columns(struct out *o, const struct format_style *style, const struct drop *d)
 {
-	for (enum column c = TIME; c <= REASON; c++) {
-		const char *start = o->at;
+	const struct out start = *o;
+	struct line l;
+	unsigned over;
 
-		if (d)
-			put_column(o, c, style, d);
-		else
-			put_text(o, columns[c].title);
-		if (c != REASON)
-			put_gap(o, start, c == TIME && style->since_start ? TIME_SINCE_START
-			                                                  : columns[c].width);
+	fill_ends(&l, d);
+	fit_columns(&l, style);
+	over = put_line(o, style, &l, d) - style->width;
+	if (style->width && (int)over > 0) { /* COMM gives way */
+		l.width[COMMAND] = (uint8_t)(l.width[COMMAND] > over ? l.width[COMMAND] - over : 1);
+		*o = start;
+		put_line(o, style, &l, d);
 	}
 	put_char(o, '\n');
+	if (l.below)
+		put_below(o, &l, style->width);
 }
 
 static void

@@ -41,6 +41,8 @@ struct format_style {
 	bool stack;         /* show it; in text an empty line then ends each drop */
 	bool extended;      /* text: the line of extended.h under that of the columns */
 	bool since_start;   /* text: TIME is drop.since_start, in a wider column */
+	bool colour;        /* text: escape sequences around STATE and REASON */
+	uint16_t width;     /* text: of the terminal that the table fits; 0: as wide as it gets */
 	const struct zone *zone; /* NULL: UTC */
 };
 

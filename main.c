@@ -29,6 +29,7 @@
 #include "options.h"
 #include "output.h"
 #include "tally.h"
+#include "terminal.h"
 #include "text.h"
 #include "tracer.h"
 #include "zone.h"
@@ -45,6 +46,7 @@ struct run {
 	const struct options *options;
 	struct format_style   style;
 	bool                  told_no_symbols;
+	bool                  titled;   /* in the present width */
 	uint64_t              start;    /* CLOCK_MONOTONIC */
 	uint64_t              to_wall;  /* CLOCK_REALTIME less CLOCK_MONOTONIC */
 	uint64_t              before;   /* drops that matched while the probes were being armed */
@@ -130,6 +132,16 @@ tell_lost(struct run *run, uint64_t time, uint64_t count)
 		                             time, count));
 }
 
+/* Titles are for a reader: they stand once more when the terminal has got another width. */
+static void
+show_titles(struct run *run)
+{
+	if (!run->titled)
+		output_add(&out, format_header(output_end(&out), output_left(&out),
+		                               &run->style));
+	run->titled = true;
+}
+
 /* A part of another packet is no drop; the programs leave it out once they know the place. */
 static bool
 is_member(struct run *run, const struct drop *d)
@@ -156,6 +168,7 @@ show_sample(struct run *run, const struct sample *s)
 		return;
 	} else {
 		name_drop(run, &drop, s);
+		show_titles(run);
 		output_add(&out, format_drop(output_end(&out), output_left(&out), &run->style,
 		                             &drop));
 		tally_drop(&tally, &drop);
@@ -165,6 +178,28 @@ show_sample(struct run *run, const struct sample *s)
 }
 
 /* ---- the loop ---- */
+
+static void
+look_at_terminal(struct run *run)
+{
+	struct terminal t = terminal_look(STDOUT_FILENO);
+
+	run->style.colour = t.colour;
+	run->titled = t.columns == run->style.width && run->titled;
+	run->style.width = (uint16_t)t.columns;
+}
+
+/* Takes a signal; false: it ends the run. */
+static bool
+take_signal(struct run *run, int signals)
+{
+	struct signalfd_siginfo signal;
+
+	if (read(signals, &signal, sizeof(signal)) < 0 || signal.ssi_signo != SIGWINCH)
+		return false;
+	look_at_terminal(run);
+	return true;
+}
 
 static bool
 drain(struct run *run)
@@ -206,10 +241,10 @@ loop(struct run *run, int signals)
 	enum { BUSY, ARMED, IDLE } state = BUSY;
 
 	while (!run->ended && !out.error && time_left(run, -1) != 0) {
-		int r = rings_wait(&tracer.rings, time_left(run, state == IDLE ? -1 : LATENCY),
-		                   STDOUT_FILENO, signals);
+		int64_t limit = state == IDLE ? -1 : LATENCY;
+		int r = rings_wait(&tracer.rings, time_left(run, limit), STDOUT_FILENO, signals);
 
-		if (r > 0 && r & RINGS_READABLE)
+		if (r > 0 && r & RINGS_READABLE && !take_signal(run, signals))
 			return;
 		if (r > 0 && r & RINGS_HUNG_UP)
 			out.error = -EPIPE;
@@ -225,18 +260,19 @@ loop(struct run *run, int signals)
 }
 
 /*
- * Signals that end a run become a file descriptor; a closed pipe is an error of
- * write(2). The kernel's signal set is a number with a bit for each.
+ * Signals that end a run, and that of a window's size, become a file descriptor;
+ * a closed pipe is an error of write(2). The kernel's signal set is a number with
+ * a bit for each.
  */
 static int
 catch_signals(void)
 {
-	const uint64_t ending = 1u << (SIGINT - 1) | 1u << (SIGQUIT - 1) | 1u << (SIGTERM - 1)
-	                        | 1u << (SIGHUP - 1);
-	const uint64_t blocked = ending | 1u << (SIGPIPE - 1);
+	const uint64_t taken = 1u << (SIGINT - 1) | 1u << (SIGQUIT - 1) | 1u << (SIGTERM - 1)
+	                       | 1u << (SIGHUP - 1) | 1u << (SIGWINCH - 1);
+	const uint64_t blocked = taken | 1u << (SIGPIPE - 1);
 
 	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &blocked, NULL, sizeof(blocked));
-	return (int)syscall(SYS_signalfd4, -1, &ending, sizeof(ending), SFD_CLOEXEC);
+	return (int)syscall(SYS_signalfd4, -1, &taken, sizeof(taken), SFD_CLOEXEC);
 }
 
 /* ---- the end ---- */
@@ -360,8 +396,8 @@ trace(const struct options *o)
 	run.before = tracer_matched(&tracer);
 	tell_start();
 	tally_start(&tally);
-	if (!o->json)
-		output_add(&out, format_header(output_end(&out), output_left(&out), &run.style));
+	look_at_terminal(&run);
+	show_titles(&run);
 	output_flush(&out);
 	loop(&run, signals);
 	tally_stop(&tally);

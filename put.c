@@ -3,16 +3,32 @@
 
 #include "put.h"
 
-/* Code points that do not show, or that change how others do. */
-static const struct {
+struct range {
 	uint16_t first;
 	uint16_t last;
-} hidden[] = {
+};
+
+/* Code points that do not show, or that change how others do. */
+static const struct range hidden[] = {
 	{ 0x0000, 0x001f }, { 0x007f, 0x009f }, /* controls */
 	{ 0x00ad, 0x00ad }, { 0x061c, 0x061c },
 	{ 0x200b, 0x200f }, { 0x2028, 0x202e }, /* no width, direction, line ends */
 	{ 0x2060, 0x206f }, { 0xfeff, 0xfeff }, { 0xfff9, 0xfffb },
 };
+
+/* Those that take two columns of a terminal: East Asian Width W or F of Unicode 15. */
+static const struct range wide[] = {
+	{ 0x1100, 0x115f }, { 0x2e80, 0x303e }, { 0x3041, 0xa4cf }, { 0xa960, 0xa97c },
+	{ 0xac00, 0xd7a3 }, { 0xf900, 0xfaff }, { 0xfe30, 0xfe6f }, { 0xff01, 0xff60 },
+	{ 0xffe0, 0xffe6 },
+};
+
+/* Those that take none: they combine with the one before. */
+static const struct range combining[] = {
+	{ 0x0300, 0x036f }, { 0x20d0, 0x20ff }, { 0xfe00, 0xfe0f },
+};
+
+#define IS_AMONG(point, ranges) is_among(point, ranges, sizeof(ranges) / sizeof(ranges[0]))
 
 /* The pieces are so short that a call of memcpy() takes longer. */
 void
@@ -77,10 +93,10 @@ read_utf8(const unsigned char *text, uint32_t *point)
 }
 
 static bool
-is_hidden(uint32_t point)
+is_among(uint32_t point, const struct range *ranges, size_t n)
 {
-	for (unsigned i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
-		if (point >= hidden[i].first && point <= hidden[i].last)
+	for (; n--; ranges++)
+		if (point >= ranges->first && point <= ranges->last)
 			return true;
 	return false;
 }
@@ -92,7 +108,7 @@ put_safe(struct out *o, const unsigned char *text, bool json)
 	uint32_t point;
 	unsigned n = read_utf8(text, &point), taken = n ? n : 1;
 
-	if (n && !is_hidden(point)) {
+	if (n && !IS_AMONG(point, hidden)) {
 		if (point == '\\' || (json && point == '"'))
 			put_char(o, '\\');
 		put_bytes(o, (const char *)text, n);
@@ -140,4 +156,22 @@ put_escaped(struct out *o, const char *text, size_t max, bool json)
 		put_bytes(o, piece, (size_t)(safe.at - piece));
 		max -= (size_t)(safe.at - piece);
 	}
+}
+
+unsigned
+put_width(const char *text, const char *end, bool cells)
+{
+	unsigned used = 0;
+
+	while (text < end) {
+		uint32_t point;
+		unsigned n = read_utf8((const unsigned char *)text, &point);
+
+		text += n ? n : 1;
+		/* from 0x1f300 on: pictures, and the planes of ideographs */
+		used += !cells || point < 0x300 ? 1
+		        : point >= 0x1f300 || IS_AMONG(point, wide) ? 2
+		        : !IS_AMONG(point, combining);
+	}
+	return used;
 }

@@ -30,4 +30,7 @@ void put_number(struct out *, uint64_t number);
 /* Text of others, made harmless as format.h says: at most max bytes, cut between characters. */
 void put_escaped(struct out *, const char *text, size_t max, bool json);
 
+/* How many characters of UTF-8 text to end has, or how many cells of a terminal they take. */
+unsigned put_width(const char *text, const char *end, bool cells);
+
 #endif

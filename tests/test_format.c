@@ -4,10 +4,13 @@
  * here and of random drops, for a JSON parser to read.
  */
 #define _GNU_SOURCE
+#include <locale.h>
 #include <stdlib.h>
 #include <time.h>
+#include <wchar.h>
 
 #include "../format.h"
+#include "../names.h"
 #include "../zone.h"
 #include "tap.h"
 
@@ -19,7 +22,8 @@ static struct zone zone;
 
 static const struct format_style text = { .stack = true }, quiet = { .zone = &zone },
 	extended = { .stack = true, .extended = true }, extended_quiet = { .extended = true },
-	json = { .json = true, .stack = true }, json_quiet = { .json = true };
+	json = { .json = true, .stack = true }, json_quiet = { .json = true },
+	terminal = { .stack = true, .width = 80, .colour = true };
 
 #define JSON_START "{\"type\":\"drop\",\"time\":\"2026-11-23T13:05:22.123456789Z\",\"cpu\":1,"
 
@@ -407,7 +411,7 @@ static void
 test_small_buffers(void)
 {
 	static const struct format_style *const styles[] = {
-		&text, &quiet, &extended, &extended_quiet, &json, &json_quiet,
+		&text, &quiet, &extended, &extended_quiet, &json, &json_quiet, &terminal,
 	};
 	static struct drop d;
 	unsigned bad = 0;
@@ -432,6 +436,265 @@ test_small_buffers(void)
 	CHECK_INT(bad, 0, "small buffers");
 }
 
+/* xorshift64*: the same drops in every run */
+static uint64_t
+next_random(uint64_t *state)
+{
+	*state ^= *state >> 12;
+	*state ^= *state << 25;
+	*state ^= *state >> 27;
+	return *state * 0x2545f4914f6cdd1d;
+}
+
+/* ---- the table on a terminal ---- */
+
+#define BELOW(time) "TIME " time "PID     COMM             STATE        FLAGS    REASON\n"
+
+static const struct {
+	uint16_t    width;
+	bool        since_start;
+	const char *want;
+} titles[] = {
+	{ 60, false, "TIME     PID     COMM STATE        FLAGS    REASON\n"
+	             "         SADDR:SPORT > DADDR:DPORT\n" },
+	{ 70, false, "TIME     PID     COMM       STATE        FLAGS    REASON\n"
+	             "         SADDR:SPORT > DADDR:DPORT\n" },
+	{ 80, false, BELOW("    ") "         SADDR:SPORT > DADDR:DPORT\n" },
+	{ 80, true,  BELOW("        ") "             SADDR:SPORT > DADDR:DPORT\n" },
+	{ 119, false, BELOW("    ") "         SADDR:SPORT > DADDR:DPORT\n" },
+	{ 120, false, "TIME     PID     COMM             SADDR:SPORT           "
+	              "DADDR:DPORT           STATE        FLAGS    REASON\n" },
+	{ 123, true, BELOW("        ") "             SADDR:SPORT > DADDR:DPORT\n" },
+	{ 124, true, "TIME         PID     COMM             SADDR:SPORT           "
+	             "DADDR:DPORT           STATE        FLAGS    REASON\n" },
+	{ 132, false, "TIME     PID     COMM             SADDR:SPORT                 "
+	              "DADDR:DPORT                 STATE        FLAGS    REASON\n" },
+	{ 65535, false, "TIME     PID     COMM             "
+	                "SADDR:SPORT                                     "
+	                "DADDR:DPORT                                     "
+	                "STATE        FLAGS    REASON\n" },
+};
+
+static void
+test_titles(void)
+{
+	for (size_t i = 0; i < COUNT(titles); i++) {
+		struct format_style style = {
+			.width = titles[i].width, .since_start = titles[i].since_start,
+		};
+
+		buf[format_header(buf, FORMAT_MAX, &style)] = '\0';
+		CHECK_STR(buf, titles[i].want, "titles: %u columns%s", style.width,
+		          style.since_start ? ", -t" : "");
+	}
+}
+
+static void
+set_ends(struct drop *d, uint8_t byte)
+{
+	d->ip = 6;
+	memset(d->saddr, byte, 16);
+	memset(d->daddr, byte, 16);
+	d->sport = d->dport = 65535;
+}
+
+static void
+test_ends_below(void)
+{
+	struct format_style narrow = { .width = 80, .stack = true }, wide = { .width = 132 };
+	static struct drop d;
+
+	d = full_drop();
+	d.frames = 1;
+	CHECK_STR(drop_line(&narrow, &d),
+	          "13:05:22 0       swapper/1        ESTABLISHED  ACK      TCP_OVERWINDOW\n"
+	          "         10.0.0.7:443 > 10.0.0.9:51514\n"
+	          "\ttcp_validate_incoming+0x1f4\n\n", "80 columns: the ends before the stack");
+	CHECK_STR(drop_line(&wide, &d),
+	          "13:05:22 0       swapper/1        10.0.0.7:443                "
+	          "10.0.0.9:51514              ESTABLISHED  ACK      TCP_OVERWINDOW\n",
+	          "132 columns: one line");
+	set_ends(&d, 0xab);
+	CHECK_STR(drop_line(&narrow, &d),
+	          "13:05:22 0       swapper/1        ESTABLISHED  ACK      TCP_OVERWINDOW\n"
+	          "         [abab:abab:abab:abab:abab:abab:abab:abab]:65535 >\n"
+	          "         [abab:abab:abab:abab:abab:abab:abab:abab]:65535\n"
+	          "\ttcp_validate_incoming+0x1f4\n\n", "80 columns: one end under the other");
+	CHECK_STR(drop_line(&wide, &d),
+	          "13:05:22 0       swapper/1                                                    "
+	          "            ESTABLISHED  ACK      TCP_OVERWINDOW\n"
+	          "         [abab:abab:abab:abab:abab:abab:abab:abab]:65535 > "
+	          "[abab:abab:abab:abab:abab:abab:abab:abab]:65535\n",
+	          "132 columns: ends that are too long leave theirs empty");
+	wide.width = 172;
+	CHECK(!strchr(strchr(drop_line(&wide, &d), '\n') + 1, '\n'), "172 columns: one line");
+}
+
+static void
+test_comm_gives_way(void)
+{
+	struct format_style style = { .width = 80 };
+	static struct drop d;
+
+	d = full_drop();
+	d.flags = 0x19;
+	CHECK(strstr(drop_line(&style, &d), " swapper/1        ESTABLISHED  FIN|PSH|ACK TCP_OVER"),
+	      "80 columns: long flags push the reason");
+	d.reason_name = "TCP_INVALID_ACK_SEQUENCE";
+	strcpy(d.comm, "a process's nam");
+	CHECK_STR(drop_line(&style, &d),
+	          "13:05:22 0       a process's n ESTABLISHED  FIN|PSH|ACK TCP_INVALID_ACK_SEQUENCE\n"
+	          "         10.0.0.7:443 > 10.0.0.9:51514\n", "80 columns: the name gives way");
+	strcpy(d.comm, "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e\xe6\x97\xa5\xe6\x9c\xac");
+	d.flags = 0x1d; /* 7 longer than the column: 9 are left */
+	CHECK(strstr(drop_line(&style, &d),
+	             " \xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e\xe6\x97\xa5  ESTABLISHED "),
+	      "80 columns: cut between characters");
+	d = full_drop();
+	memset(d.comm, 1, 15);
+	CHECK(strstr(drop_line(&style, &d), "0       \\x01\\x01\\x01\\x01 ESTABLISHED "),
+	      "80 columns: a name that was escaped is cut to its column");
+	d = full_drop();
+	d.state_name = "BOUND_INACTIVE";
+	CHECK(strstr(drop_line(&style, &d), " BOUND_INACTIVE ACK    TCP_OVERWINDOW\n"),
+	      "80 columns: a long state pushes no more than it must");
+}
+
+/* libc's word on how wide it is; escape sequences take nothing. */
+static int
+cells(const char *from, const char *to)
+{
+	int used = 0;
+
+	while (from < to) {
+		wchar_t c;
+		int n = mbtowc(&c, from, (size_t)(to - from)), one;
+
+		if (*from == '\x1b') {
+			from = strchr(from, 'm') + 1;
+			continue;
+		}
+		one = n > 0 ? wcwidth(c) : -1;
+		if (one < 0)
+			return 100000;
+		used += one;
+		from += n;
+	}
+	return used;
+}
+
+static const struct {
+	const char *comm;
+	int         width;
+} wide_comms[] = {
+	{ "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e", 6 },             /* Japanese */
+	{ "\xec\x84\x9c\xeb\xb2\x84", 4 },                         /* Korean */
+	{ "\xef\xbc\xa1\xef\xbc\xa2", 4 },                         /* full width A, B */
+	{ "\xf0\x9f\x90\xa7", 2 },                                 /* a penguin */
+	{ "e\xcc\x81t\xcc\x81", 2 },                               /* accents of their own */
+	{ "gr\xc3\xbc\xc3\x9f""e", 5 },
+};
+
+static void
+test_wide_comms(void)
+{
+	const struct format_style style = { .width = 80 };
+	static struct drop d;
+
+	for (size_t i = 0; i < COUNT(wide_comms); i++) {
+		const char *line, *state;
+
+		d = full_drop();
+		strcpy(d.comm, wide_comms[i].comm);
+		line = drop_line(&style, &d);
+		state = strstr(line, "ESTABLISHED");
+		CHECK_INT(cells(line, state), 34, "comm %zu: STATE is in its column", i);
+		CHECK_INT(cells(wide_comms[i].comm, strchr(wide_comms[i].comm, '\0')),
+		          wide_comms[i].width, "comm %zu: libc agrees", i);
+	}
+}
+
+/* A random drop whose flags are at most four. */
+static struct drop
+some_drop(uint64_t *state)
+{
+	static const char *const reasons[] = {
+		"NO_SOCKET", "TCP_INVALID_ACK_SEQUENCE", "TCP_INVALID_SEQUENCE", NULL,
+	};
+	static const char *const states[] = { "CLOSE", "NEW_SYN_RECV", "ESTABLISHED", NULL };
+	static const uint8_t bytes[] = { 0, 1, 0x12, 255 };
+	struct drop d = full_drop();
+
+	for (int i = 0; i < 15; i++)
+		d.comm[i] = (char)(next_random(state) >> 40 & (i & 8 ? 255 : 127));
+	strcpy(d.comm, wide_comms[next_random(state) % COUNT(wide_comms)].comm);
+	d.pid = next_random(state) % 4194305;
+	d.since_start = next_random(state) % (100000 * 1000000000ull);
+	set_ends(&d, bytes[next_random(state) >> 50 & 3]);
+	d.ip = next_random(state) >> 50 & 1 ? 4 : 6;
+	d.reason_name = reasons[next_random(state) >> 50 & 3];
+	d.state_name = states[next_random(state) >> 50 & 3];
+	d.state = next_random(state) >> 50 & 15;
+	d.flags = 0;
+	for (int i = 0; i < 4; i++)
+		d.flags |= (uint16_t)(1u << (next_random(state) >> 50) % 9);
+	return d;
+}
+
+static void
+test_never_wraps(void)
+{
+	uint64_t state = 1;
+	unsigned bad = 0, lines = 0;
+
+	for (unsigned i = 0; i < 20000; i++) {
+		struct format_style style = {
+			.width = (uint16_t)(80 + i % 140), .since_start = i & 1, .colour = i & 2,
+		};
+		struct drop d = some_drop(&state);
+
+		for (const char *at = drop_line(&style, &d), *end; *at; at = end + 1) {
+			end = strchr(at, '\n');
+			lines++;
+			bad += cells(at, end) > style.width;
+			if (bad == 1 && cells(at, end) > style.width)
+				printf("# %u columns: %.*s\n", style.width, (int)(end - at), at);
+		}
+	}
+	CHECK(!bad && lines > 20000, "no line is wider than the terminal: %u of %u", bad, lines);
+}
+
+static void
+test_colour(void)
+{
+	static const struct {
+		uint8_t     state;
+		const char *want;
+	} states[] = {
+		{ 1, " \x1b[32mESTABLISHED\x1b[0m  ACK      \x1b[1mTCP_OVERWINDOW\x1b[0m\n" },
+		{ 10, " \x1b[35mLISTEN\x1b[0m       ACK " },
+		{ 12, " \x1b[35mNEW_SYN_RECV\x1b[0m ACK " },
+		{ 6, " TIME_WAIT    ACK      \x1b[1mTCP_OVERWINDOW\x1b[0m\n" },
+		{ 0, " -            ACK " },
+	};
+	const struct format_style style = { .colour = true, .width = 80 };
+	struct format_style plain = style;
+	static struct drop d;
+
+	plain.colour = false;
+	for (size_t i = 0; i < COUNT(states); i++) {
+		d = full_drop();
+		d.state = states[i].state;
+		d.state_name = names_state(d.state);
+		CHECK(strstr(drop_line(&style, &d), states[i].want), "colour: state %d", d.state);
+		CHECK(!strchr(drop_line(&plain, &d), '\x1b'), "no colour: state %d", d.state);
+	}
+	d.has_reason = false;
+	CHECK(!strchr(drop_line(&style, &d), '\x1b'), "colour: no reason, no state");
+	buf[format_header(buf, FORMAT_MAX, &style)] = '\0';
+	CHECK(!strchr(buf, '\x1b'), "colour: not of titles");
+}
+
 static void
 test_time_zone(void)
 {
@@ -445,16 +708,6 @@ test_time_zone(void)
 	CHECK(strstr(drop_line(&json, &d), "T13:05:23.123456789Z"), "JSON: UTC");
 	d.time += 3599000000000;
 	CHECK(!strncmp(drop_line(&quiet, &d), "19:35:22 ", 9), "local time: an hour later");
-}
-
-/* xorshift64*: the same drops in every run */
-static uint64_t
-next_random(uint64_t *state)
-{
-	*state ^= *state >> 12;
-	*state ^= *state << 25;
-	*state ^= *state >> 27;
-	return *state * 0x2545f4914f6cdd1d;
 }
 
 static void
@@ -497,6 +750,7 @@ print_json(void)
 int
 main(int argc, char **argv)
 {
+	setlocale(LC_CTYPE, "C.UTF-8");
 	if (argc > 1 && !strcmp(argv[1], "json")) {
 		print_json();
 		return fflush(stdout) != 0;
@@ -514,5 +768,11 @@ main(int argc, char **argv)
 	test_worst();
 	test_small_buffers();
 	test_time_zone();
+	test_titles();
+	test_ends_below();
+	test_comm_gives_way();
+	test_wide_comms();
+	test_never_wraps();
+	test_colour();
 	return tap_end();
 }
