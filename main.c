@@ -28,6 +28,7 @@
 #include "learn.h"
 #include "options.h"
 #include "output.h"
+#include "progress.h"
 #include "tally.h"
 #include "terminal.h"
 #include "text.h"
@@ -61,10 +62,12 @@ static struct output out;
 static struct drop   drop;
 static struct zone   zone;
 static struct tally  tally;
+static struct progress progress;
 
 static void
 say(const char *text)
 {
+	progress_clear(&progress);
 	while (*text) {
 		size_t n = text_until(text, "\n");
 
@@ -87,6 +90,7 @@ nanoseconds(clockid_t clock)
 static void
 say_no_symbols(void)
 {
+	progress_clear(&progress);
 	text_write(STDERR_FILENO, "tcpdrop: no symbols, addresses are shown: /proc/kallsyms: %s\n",
 	           tracer.symbols_error == -EPERM ? "addresses are hidden (sysctl "
 	           "kernel.kptr_restrict, CAP_SYSLOG)" : text_error(-tracer.symbols_error));
@@ -241,7 +245,7 @@ loop(struct run *run, int signals)
 	enum { BUSY, ARMED, IDLE } state = BUSY;
 
 	while (!run->ended && !out.error && time_left(run, -1) != 0) {
-		int64_t limit = state == IDLE ? -1 : LATENCY;
+		int64_t limit = state == IDLE ? progress_wait(&progress) : LATENCY;
 		int r = rings_wait(&tracer.rings, time_left(run, limit), STDOUT_FILENO, signals);
 
 		if (r > 0 && r & RINGS_READABLE && !take_signal(run, signals))
@@ -256,6 +260,9 @@ loop(struct run *run, int signals)
 		} else {
 			state = IDLE;
 		}
+		if (progress.on)
+			progress_update(&progress, nanoseconds(CLOCK_MONOTONIC), run->shown,
+			                run->lost);
 	}
 }
 
@@ -368,6 +375,14 @@ tell_start(void)
 	text_write(STDERR_FILENO, "tcpdrop: tracing TCP drops with %s; Ctrl-C ends\n", probes);
 }
 
+/* Drops that go to a file are counted on the terminal meanwhile. */
+static bool
+wants_progress(const struct options *o)
+{
+	return o->quiet && lseek(STDOUT_FILENO, 0, SEEK_CUR) >= 0
+	       && terminal_look(STDERR_FILENO).columns > PROGRESS_COLUMNS;
+}
+
 static int
 trace(const struct options *o)
 {
@@ -399,7 +414,9 @@ trace(const struct options *o)
 	look_at_terminal(&run);
 	show_titles(&run);
 	output_flush(&out);
+	progress.on = wants_progress(o);
 	loop(&run, signals);
+	progress_clear(&progress);
 	tally_stop(&tally);
 	tell_end(&run, finish(&run));
 	tracer_close(&tracer);
