@@ -7,6 +7,9 @@ LDFLAGS =
 PREFIX  = /usr/local
 SBINDIR = $(PREFIX)/sbin
 MANDIR  = $(PREFIX)/share/man
+BASHDIR = $(PREFIX)/share/bash-completion/completions
+ZSHDIR  = $(PREFIX)/share/zsh/site-functions
+FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
 ARCH   := $(shell uname -m)
 
 # In the order of the data: this list is the map of the program.
@@ -63,9 +66,14 @@ install: tcpdrop
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8
 	install -s -m 755 tcpdrop $(DESTDIR)$(SBINDIR)/tcpdrop
 	install -m 644 man/tcpdrop.8 $(DESTDIR)$(MANDIR)/man8/tcpdrop.8
+	install -d $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR) $(DESTDIR)$(FISHDIR)
+	install -m 644 completions/tcpdrop.bash $(DESTDIR)$(BASHDIR)/tcpdrop
+	install -m 644 completions/_tcpdrop $(DESTDIR)$(ZSHDIR)/_tcpdrop
+	install -m 644 completions/tcpdrop.fish $(DESTDIR)$(FISHDIR)/tcpdrop.fish
 
 uninstall:
-	rm -f $(DESTDIR)$(SBINDIR)/tcpdrop $(DESTDIR)$(MANDIR)/man8/tcpdrop.8
+	rm -f $(DESTDIR)$(SBINDIR)/tcpdrop $(DESTDIR)$(MANDIR)/man8/tcpdrop.8 $(DESTDIR)$(BASHDIR)/tcpdrop \
+	      $(DESTDIR)$(ZSHDIR)/_tcpdrop $(DESTDIR)$(FISHDIR)/tcpdrop.fish
 
 clean:
 	rm -rf tcpdrop tcpdrop.stripped *.o *.d tests/build
