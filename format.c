@@ -299,28 +299,24 @@ fill_ends(struct line *l, const struct drop *d)
 static void
 fit_columns(struct line *l, const struct format_style *style)
 {
-	int room = style->width - REASON_ROOM, end = columns[SOURCE].width;
+	int room = style->width - REASON_ROOM, end = columns[SOURCE].width, comm;
 
-	l->below = false;
 	for (enum column c = TIME; c < REASON; c++) {
-		l->width[c] = columns[c].width;
+		l->width[c] = c == TIME && style->since_start ? TIME_SINCE_START : columns[c].width;
 		room -= l->width[c] + 1;
 	}
-	if (style->since_start) {
-		l->width[TIME] = TIME_SINCE_START;
-		room -= TIME_SINCE_START - columns[TIME].width;
-	}
+	l->below = false;
 	if (!style->width)
 		return;
-	l->below = room < 0;
-	end = l->below ? 0 : end + room / 2 < END_MOST ? end + room / 2 : END_MOST;
+	end += room / 2 < END_MOST - end ? room / 2 : END_MOST - end;
+	if (room < 0) {
+		comm = columns[COMMAND].width + room + 2 * (columns[SOURCE].width + 1);
+		if (comm < columns[COMMAND].width)
+			l->width[COMMAND] = (uint8_t)(comm > COMM_LEAST ? comm : COMM_LEAST);
+		end = 0;
+	}
 	l->width[SOURCE] = l->width[DESTINATION] = (uint8_t)end;
-	room += 2 * (columns[SOURCE].width + 1);
-	if (room < 0)
-		l->width[COMMAND] = (uint8_t)(room > COMM_LEAST - columns[COMMAND].width
-		                              ? columns[COMMAND].width + room : COMM_LEAST);
-	for (unsigned i = 0; i < 2; i++)
-		l->below |= l->length[i] > end;
+	l->below = l->length[0] > end || l->length[1] > end;
 }
 
 /* In colours that can be read on light and on dark. */
