@@ -179,19 +179,17 @@ kernel_five_levels(void)
 	return (uintptr_t)p >= hint;
 }
 
-/* "net:[4026531840]": the number in it; 0 when /proc does not tell. */
-static uint32_t
-namespace_inode(const char *path)
+uint32_t
+kernel_inode(int dirfd, const char *path, const char *kind)
 {
 	char link[64];
-	ssize_t n = readlink(path, link, sizeof(link) - 1);
-	const char *p;
+	const char *p = link;
+	ssize_t n = readlinkat(dirfd, path, link, sizeof(link) - 1);
 
-	if (n < 0)
-		return 0;
-	link[n] = '\0';
-	p = link + text_until(link, "[");
-	p += *p == '[';
+	link[n < 0 ? 0 : n] = '\0';
+	for (; *kind; p++, kind++)
+		if (*p != *kind)
+			return 0;
 	return (uint32_t)text_number(&p);
 }
 
@@ -202,7 +200,7 @@ kernel_pid_namespace(uint64_t *dev, uint64_t *ino)
 	struct statx st;
 
 	*dev = 0;
-	*ino = namespace_inode(path);
+	*ino = kernel_inode(AT_FDCWD, path, "pid:[");
 	/* statx(2) is there from 4.11 on, the helper that takes both from 5.7 on */
 	if (!syscall(SYS_statx, AT_FDCWD, path, 0, STATX_BASIC_STATS, &st))
 		*dev = makedev(st.stx_dev_major, st.stx_dev_minor);
@@ -214,5 +212,5 @@ kernel_pid_namespace(uint64_t *dev, uint64_t *ino)
 uint32_t
 kernel_net_namespace(void)
 {
-	return namespace_inode("/proc/self/ns/net");
+	return kernel_inode(AT_FDCWD, "/proc/self/ns/net", "net:[");
 }

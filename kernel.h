@@ -32,6 +32,12 @@ void kernel_lacking(char *buf, size_t size, uint32_t version, bool asking);
 /* "none", "integrity", "confidentiality", or "" where the kernel does not tell. */
 void kernel_lockdown(char *buf, size_t size);
 
+/*
+ * What a link of /proc leads to, as in "socket:[123]" (kind: "socket:["): its
+ * inode number; 0 when it is of another kind or cannot be read.
+ */
+uint32_t kernel_inode(int dirfd, const char *path, const char *kind);
+
 /* Device and inode of the pid namespace we are in; false and zeroes: the first one, or unknown. */
 bool kernel_pid_namespace(uint64_t *dev, uint64_t *ino);
 
