@@ -16,6 +16,7 @@
 #include "kernel.h"
 #include "learn.h"
 #include "options.h"
+#include "owner.h"
 #include "tally.h"
 #include "text.h"
 #include "tracer.h"
@@ -272,6 +273,18 @@ check_describe(const struct tracer *t, int fd)
 	line(t->has_names ? OK : NOTE, "reasons", "%s", t->names_from);
 }
 
+static void
+tell_owners(void)
+{
+	char lacking[512];
+
+	owner_open(lacking, sizeof(lacking));
+	for (const char *p = lacking; *p; p += text_until(p, "\n") + 1)
+		line(NOTE, "owners", "%.*s", (int)text_until(p, "\n"), p);
+	if (!*lacking)
+		line(OK, "owners", "can be told (-o)");
+}
+
 /* The error's first line says what failed, the others what to do. */
 static void
 tell_error(const char *text)
@@ -304,6 +317,7 @@ check(struct tracer *t, const struct options *o)
 	else
 		tell_error(t->error);
 	tell_counters();
+	tell_owners();
 	if (o->verbose && t->log[0])
 		text_write(to, "note  verifier\n%s\n", t->log);
 	error = failures > 0;

@@ -30,6 +30,12 @@ struct sock_numbers {
 	bool     has_rcv_wnd;   /* its place is known on fewer kernels */
 };
 
+/* The process that has the packet's socket open. */
+struct drop_owner {
+	uint32_t pid;
+	char     comm[16];      /* terminated, not escaped */
+};
+
 struct drop {
 	uint64_t time;          /* CLOCK_REALTIME, nanoseconds */
 	uint64_t since_start;   /* nanoseconds */
@@ -61,6 +67,7 @@ struct drop {
 	bool     sent;              /* by the socket, to its peer; neither: not known */
 	bool     has_numbers;
 	struct sock_numbers numbers;
+	const struct drop_owner *owner; /* NULL: not known */
 
 	const char  *probe;         /* "kprobe:kfree_skb_reason" */
 	struct frame location;      /* address 0: not known */

@@ -15,7 +15,7 @@ enum {
 };
 
 /* The columns of the text; the last one is never padded. */
-enum column { TIME, PID, COMMAND, SOURCE, DESTINATION, STATE, FLAGS, REASON };
+enum column { TIME, PID, COMMAND, SOURCE, DESTINATION, STATE, FLAGS, OWNER, REASON };
 
 static const struct {
 	char     title[15];
@@ -28,6 +28,7 @@ static const struct {
 	[DESTINATION] = { "DADDR:DPORT", 21 },
 	[STATE]       = { "STATE", 12 },
 	[FLAGS]       = { "FLAGS", 8 },
+	[OWNER]       = { "OWNER", 16 },
 	[REASON]      = { "REASON", 0 },
 };
 
@@ -242,6 +243,14 @@ put_name_text(struct out *o, const char *name, bool known, uint32_t number)
 }
 
 static void
+put_owner(struct out *o, const struct drop_owner *owner)
+{
+	put_number(o, owner->pid);
+	put_char(o, '/');
+	put_escaped(o, owner->comm, COMM, false);
+}
+
+static void
 put_column(struct out *o, enum column column, const struct format_style *style,
            const struct line *l, const struct drop *d)
 {
@@ -274,6 +283,12 @@ put_column(struct out *o, enum column column, const struct format_style *style,
 		else
 			put_char(o, '-');
 		break;
+	case OWNER:
+		if (d->owner)
+			put_owner(o, d->owner);
+		else
+			put_char(o, '-');
+		break;
 	case REASON:
 		put_name_text(o, d->reason_name, d->has_reason, d->reason);
 		break;
@@ -302,8 +317,9 @@ fit_columns(struct line *l, const struct format_style *style)
 	int room = style->width - REASON_ROOM, end = columns[SOURCE].width, comm;
 
 	for (enum column c = TIME; c < REASON; c++) {
-		l->width[c] = c == TIME && style->since_start ? TIME_SINCE_START : columns[c].width;
-		room -= l->width[c] + 1;
+		l->width[c] = c == TIME && style->since_start ? TIME_SINCE_START
+		            : c == OWNER && !style->owner ? 0 : columns[c].width;
+		room -= l->width[c] ? l->width[c] + 1 : 0;
 	}
 	l->below = false;
 	if (!style->width)
@@ -446,6 +462,7 @@ enum kind {
 	SHORT,      /* uint16_t */
 	FAMILY,
 	NUMBERS,    /* an object */
+	OWNED_BY,   /* the same; null when the pointer is NULL */
 	FRAMES,     /* an array */
 	QUOTED,     /* and all that follow */
 	UTC = QUOTED,
@@ -491,6 +508,7 @@ static const struct key drop_keys[] = {
 	{ "probe",       NAME,      0,               AT(probe) },
 	{ "location",    FRAME,     0,               AT(location) },
 	{ "stack",       FRAMES,    0,               AT(stack) },
+	{ "owner",       OWNED_BY,  0,               AT(owner) }, /* the last: not always there */
 };
 
 static const struct key number_keys[] = {
@@ -502,9 +520,15 @@ static const struct key number_keys[] = {
 	{ "retrans",     NUMBER,    0,                      AT_NUMBER(total_retrans) },
 };
 
+static const struct key owner_keys[] = {
+	{ "pid",         NUMBER,    0,               offsetof(struct drop_owner, pid) },
+	{ "comm",        PROCESS,   0,               offsetof(struct drop_owner, comm) },
+};
+
 enum {
 	DROP_KEYS   = sizeof(drop_keys) / sizeof(drop_keys[0]),
 	NUMBER_KEYS = sizeof(number_keys) / sizeof(number_keys[0]),
+	OWNER_KEYS  = sizeof(owner_keys) / sizeof(owner_keys[0]),
 };
 
 _Static_assert(AT(stack) <= UINT8_MAX, "format: the places of a drop's fields are bytes");
@@ -517,6 +541,7 @@ is_null(const struct key *key, const void *field, const char *base,
 		return true;
 	switch (key->kind) {
 	case NONZERO: return !*(const uint32_t *)field;
+	case OWNED_BY:
 	case NAME:    return !*(const char *const *)field;
 	case FRAME:   return !((const struct frame *)field)->address;
 	case FRAMES:  return !style->stack || !((const struct drop *)base)->frames;
@@ -554,6 +579,11 @@ put_value(struct out *o, enum kind kind, const void *field, const struct drop *d
 	case ADDRESS:   put_address(o, d->ip, field); break;
 	case TCP_FLAGS: put_flags(o, d->flags); break;
 	case FRAME:     put_frame(o, field, true); break;
+	case OWNED_BY:
+		put_char(o, '{');
+		put_keys(o, owner_keys, OWNER_KEYS, *(const void *const *)field, style);
+		put_char(o, '}');
+		break;
 	case NUMBERS:
 		put_char(o, '{');
 		put_keys(o, number_keys, NUMBER_KEYS, field, style);
@@ -594,7 +624,7 @@ static void
 put_drop_json(struct out *o, const struct format_style *style, const struct drop *d)
 {
 	put_text(o, "{\"type\":\"drop\",");
-	put_keys(o, drop_keys, DROP_KEYS, d, style);
+	put_keys(o, drop_keys, DROP_KEYS - !style->owner, d, style);
 	put_text(o, "}\n");
 }
 

@@ -28,7 +28,7 @@ enum {
 	FORMAT_MODULE = 64,  /* the same for a module: MODULE_NAME_LEN is 64 - sizeof(long) */
 	/* quotes, comma, "+0x" and 8 digits, " [" and "]" are 17 */
 	FORMAT_FRAME  = FORMAT_NAME + FORMAT_MODULE + 24,
-	/* reason, state and probe by name, and all that cannot grow: about 720; less as text */
+	/* reason, state and probe by name, and all that cannot grow: about 850; less as text */
 	FORMAT_LINE   = 3 * FORMAT_NAME + 1024,
 	/* enough for any drop: the line or two, its location and its stack */
 	FORMAT_MAX    = FORMAT_LINE + (DROP_FRAMES + 1) * FORMAT_FRAME,
@@ -40,6 +40,7 @@ struct format_style {
 	bool json;
 	bool stack;         /* show it; in text an empty line then ends each drop */
 	bool extended;      /* text: the line of extended.h under that of the columns */
+	bool owner;         /* another column or key */
 	bool since_start;   /* text: TIME is drop.since_start, in a wider column */
 	bool colour;        /* text: escape sequences around STATE and REASON */
 	uint16_t width;     /* text: of the terminal that the table fits; 0: as wide as it gets */

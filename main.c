@@ -28,6 +28,7 @@
 #include "learn.h"
 #include "options.h"
 #include "output.h"
+#include "owner.h"
 #include "progress.h"
 #include "tally.h"
 #include "terminal.h"
@@ -38,6 +39,7 @@
 enum {
 	SECOND  = 1000000000,
 	LATENCY = SECOND / 50,  /* the longest a drop waits while others keep us busy */
+	SOON    = SECOND / 250, /* the same where its owner is to be found before it has gone */
 };
 
 static const char try_help[] = "try 'tcpdrop --help'";
@@ -123,6 +125,8 @@ name_drop(struct run *run, struct drop *d, const struct sample *s)
 		d->reason_name = subsystems_name(&tracer.subsystems, tracer.read, d->reason);
 	if (run->style.stack || run->style.json)
 		name_frame(run, &d->location);
+	if (run->style.owner && !tracer.rings.behind)
+		d->owner = owner_find(d);
 	for (unsigned i = 0; i < d->frames; i++)
 		name_frame(run, &d->stack[i]);
 }
@@ -217,6 +221,7 @@ drain(struct run *run)
 		any = true;
 	}
 	output_flush(&out);
+	owner_rest();
 	return any;
 }
 
@@ -235,7 +240,7 @@ time_left(const struct run *run, int64_t limit)
 }
 
 /*
- * While drops come, sleep LATENCY at a time: only a ring that fills wakes us
+ * While drops come, sleep LATENCY (or SOON) at a time: only a ring that fills wakes us
  * earlier. When none came, arm the bell, give a program that had looked at it
  * before the time to finish, and sleep until the bell rings.
  */
@@ -243,16 +248,18 @@ static void
 loop(struct run *run, int signals)
 {
 	enum { BUSY, ARMED, IDLE } state = BUSY;
+	int latency = run->style.owner ? SOON : LATENCY;
 
 	while (!run->ended && !out.error && time_left(run, -1) != 0) {
-		int64_t limit = state == IDLE ? progress_wait(&progress) : LATENCY;
+		int64_t limit = state == IDLE ? progress_wait(&progress)
+		                : latency;
 		int r = rings_wait(&tracer.rings, time_left(run, limit), STDOUT_FILENO, signals);
 
 		if (r > 0 && r & RINGS_READABLE && !take_signal(run, signals))
 			return;
 		if (r > 0 && r & RINGS_HUNG_UP)
 			out.error = -EPIPE;
-		if (drain(run)) {
+		if (drain(run) || owner_go_on()) {
 			state = BUSY;
 		} else if (state == BUSY) {
 			tracer_arm(&tracer);
@@ -390,12 +397,16 @@ trace(const struct options *o)
 		.options = o,
 		.style = {
 			.json = o->json, .stack = !o->quiet, .extended = o->extended,
+			.owner = o->owner,
 			.since_start = o->timestamp, .zone = &zone,
 		},
 	};
 	int signals = catch_signals();
+	char lacking[512] = "";
 
 	zone_open(&zone);
+	if (o->owner)
+		owner_open(lacking, sizeof(lacking)); /* takes its time: nothing is traced yet */
 	if (learn_kernel(&tracer, o) || tracer_open(&tracer) || tracer_start(&tracer)) {
 		say(tracer.error);
 		if (tracer.usage)
@@ -406,6 +417,7 @@ trace(const struct options *o)
 		return tracer.usage ? 2 : 1;
 	}
 	warn();
+	say(lacking);
 	run.start = nanoseconds(CLOCK_MONOTONIC);
 	run.to_wall = nanoseconds(CLOCK_REALTIME) - run.start;
 	run.before = tracer_matched(&tracer);

@@ -27,6 +27,8 @@ static const struct options_row rows[] = {
 	  't', OPTIONS_FLAG,      FIELD(timestamp), 0, 0 },
 	{ "extended",   NULL,              "a second line in words: how far off the segment is",
 	  'e', OPTIONS_FLAG,      FIELD(extended), 0, 0 },
+	{ "owner",      NULL,              "the process that has the socket open",
+	  'o', OPTIONS_FLAG,      FIELD(owner), 0, 0 },
 	{ "json",       NULL,              "one JSON object a line",
 	  'j', OPTIONS_FLAG,      FIELD(json), 0, 0 },
 	{ "buffer",     "KIB",             "size of the ring of each CPU, 4 to 1048576",

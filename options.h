@@ -21,6 +21,7 @@ struct options {
 	bool        quiet;      /* no stack */
 	bool        timestamp;  /* time since start */
 	bool        extended;   /* a second line */
+	bool        owner;
 	bool        json;
 	bool        check;
 	bool        verbose;

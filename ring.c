@@ -253,9 +253,11 @@ rings_round(struct rings *r)
 	/* the bare system call: the vDSO is worth its code for more than one a round */
 	syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
 	r->limit = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	r->behind = false;
 	for (unsigned i = 0; i < r->open; i++) {
 		store_tail(&r->ring[i]);
 		r->ring[i].head = load_head(&r->ring[i]);
+		r->behind |= r->ring[i].head - r->ring[i].tail > r->size / 2;
 		read_time(r, &r->ring[i]);
 	}
 }

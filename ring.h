@@ -22,6 +22,7 @@ struct rings {
 	uint64_t       size;      /* bytes of one ring */
 	uint64_t       limit;     /* samples later than this wait for the next round */
 	bool           stacks;
+	bool           behind;    /* this round began with a ring more than half full */
 	uint8_t       *record;    /* the last sample's */
 };
 

@@ -15,6 +15,7 @@ complete -c tcpdrop -s d -l duration -x -d 'stop after SECS seconds; fractions a
 complete -c tcpdrop -s q -l quiet -d 'one line a drop, no stack'
 complete -c tcpdrop -s t -l timestamp -d 'TIME in seconds since the start'
 complete -c tcpdrop -s e -l extended -d 'a second line in words: how far off the segment is'
+complete -c tcpdrop -s o -l owner -d 'the process that has the socket open'
 complete -c tcpdrop -s j -l json -d 'one JSON object a line'
 complete -c tcpdrop -s B -l buffer -x -d 'size of the ring of each CPU, 4 to 1048576'
 complete -c tcpdrop -l probe -x -a '(__fish_append , tcp_drop inlined sk_drops sk_skb_reason_drop kfree_skb_reason kfree_skb tracepoint)' -d 'use these probes: tcp_drop, kfree_skb, ...'

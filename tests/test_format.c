@@ -173,6 +173,34 @@ test_header(void)
 }
 
 static void
+test_owner(void)
+{
+	static const struct format_style owned = { .owner = true },
+		owned_json = { .json = true, .owner = true };
+	static const struct drop_owner owner = { 1234, "a \"b\x1b" };
+	static struct drop d;
+
+	buf[format_header(buf, FORMAT_MAX, &owned)] = '\0';
+	CHECK_STR(buf, "TIME     PID     COMM             SADDR:SPORT           "
+	          "DADDR:DPORT           STATE        FLAGS    OWNER            REASON\n",
+	          "owner: header");
+	d = full_drop();
+	CHECK_STR(drop_line(&owned, &d),
+	          "13:05:22 0       swapper/1        10.0.0.7:443          "
+	          "10.0.0.9:51514        ESTABLISHED  ACK      -                TCP_OVERWINDOW\n",
+	          "owner: not known");
+	CHECK(strstr(drop_line(&owned_json, &d), ",\"stack\":null,\"owner\":null}\n"),
+	      "JSON: owner not known");
+	d.owner = &owner;
+	CHECK(strstr(drop_line(&owned, &d), " ACK      1234/a \"b\\x1b    TCP_OVERWINDOW\n"),
+	      "owner: number and name, escaped");
+	CHECK(strstr(drop_line(&owned_json, &d),
+	             ",\"stack\":null,\"owner\":{\"pid\":1234,\"comm\":\"a \\\"b\\u001b\"}}\n"),
+	      "JSON: owner");
+	CHECK(!strstr(drop_line(&json, &d), "owner"), "JSON: no key when not asked for");
+}
+
+static void
 test_json(void)
 {
 	static struct drop d;
@@ -356,6 +384,7 @@ test_names(void)
 static struct drop
 worst_drop(const char *name)
 {
+	static struct drop_owner owner = { .pid = UINT32_MAX };
 	struct drop d = full_drop();
 
 	d.time = d.since_start = UINT64_MAX;
@@ -368,6 +397,8 @@ worst_drop(const char *name)
 	d.numbers.has_rcv_wnd = d.received = true;
 	d.numbers.snd_nxt--;
 	memset(d.comm, 1, 15);
+	memset(owner.comm, 1, 15);
+	d.owner = &owner;
 	memset(d.saddr, 0xff, 16);
 	memset(d.daddr, 0xff, 16);
 	d.state_name = d.reason_name = d.probe = name;
@@ -382,9 +413,9 @@ static void
 test_worst(void)
 {
 	static const struct format_style since_start = {
-		.since_start = true, .stack = true, .extended = true,
-	};
-	static const struct format_style *const styles[] = { &text, &since_start, &json };
+		.since_start = true, .stack = true, .extended = true, .owner = true,
+	}, owned = { .json = true, .stack = true, .owner = true };
+	static const struct format_style *const styles[] = { &text, &since_start, &json, &owned };
 	static struct drop d;
 	static char name[1000];
 
@@ -759,6 +790,7 @@ main(int argc, char **argv)
 	test_extended();
 	test_text_long();
 	test_header();
+	test_owner();
 	test_json();
 	test_json_parts();
 	test_other_lines();

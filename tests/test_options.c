@@ -47,6 +47,8 @@ static const struct {
 	{ "-q",                   NUMBER(quiet), 1 },
 	{ "--qui",                NUMBER(quiet), 1 },
 	{ "-t",                   NUMBER(timestamp), 1 },
+	{ "-o",                   NUMBER(owner), 1 },
+	{ "--owner",              NUMBER(owner), 1 },
 	{ "-e",                   NUMBER(extended), 1 },
 	{ "--extended",           NUMBER(extended), 1 },
 	{ "-qe",                  NUMBER(extended), 1 },
