@@ -50,6 +50,8 @@ resolve(const struct builder *b, struct bpf_insn i)
 		i.off = (int16_t)(i.off == OTHER ? b->other : b->locals + i.off - LOCAL);
 	} else if (i.code == (BPF_ALU64 | BPF_ARSH | BPF_K) && i.imm == TOP_BITS) {
 		i.imm = b->p->five_levels ? 56 : 47;
+	} else if (i.code == (BPF_ALU64 | BPF_MOV | BPF_K) && i.imm == RECORD_SIZE) {
+		i.imm = (int32_t)sizeof(struct event) + (b->p->packet ? EVENT_PACKET : 0);
 	} else if (i.code == (BPF_JMP | BPF_CALL) && i.imm == READER) {
 		i.imm = b->p->read;
 	} else if (i.code == (BPF_LD | BPF_DW | BPF_IMM) && i.src_reg == BPF_PSEUDO_MAP_FD) {

@@ -68,6 +68,10 @@ struct stack {
 
 _Static_assert(sizeof(struct stack) <= 512, "MAX_BPF_STACK, include/linux/filter.h");
 _Static_assert(sizeof(struct stack) % 8 == 0, "slots are aligned");
+/* they overlay what the program has read and needs no more */
+_Static_assert(offsetof(struct stack, skb) == sizeof(struct event)
+               && offsetof(struct stack, skb) + EVENT_PACKET <= offsetof(struct stack, network),
+               "the packet's bytes follow the event");
 
 #define SLOT(member) ((int)offsetof(struct stack, member) - (int)sizeof(struct stack))
 
@@ -176,10 +180,13 @@ enum { TOP_BITS = -2 };
 #define LOOK_UP(map) \
 	LOAD_MAP(R1, map), MOV(R2, FP), ADDI(R2, SLOT(word)), CALL(BPF_FUNC_map_lookup_elem)
 
-/* perf_event_output(r6, map, cpu, event); BPF_F_CURRENT_CPU is there from 4.6 on only */
+/* The size of what is sent, which resolve() knows. */
+enum { RECORD_SIZE = -3 };
+
+/* perf_event_output(r6, map, cpu, record); BPF_F_CURRENT_CPU is there from 4.6 on only */
 #define OUTPUT(map) \
 	MOV(R1, R6), LOAD_MAP(R2, map), LOAD(BPF_DW, R3, FP, SLOT(cpu)), \
-	MOV(R4, FP), ADDI(R4, SLOT(event)), MOVI(R5, sizeof(struct event)), \
+	MOV(R4, FP), ADDI(R4, SLOT(event)), MOVI(R5, RECORD_SIZE), \
 	CALL(BPF_FUNC_perf_event_output)
 
 #endif

@@ -58,16 +58,39 @@ packet_length(const struct event *e)
 	return e->family == 4 ? length : length + (uint32_t)IPV6_HEADER;
 }
 
+/* Bytes from the IP header to the payload. */
+static uint32_t
+headers_length(const struct event *e)
+{
+	uint32_t header = (e->tcp[12] >> 4) * 4u;
+
+	if (header < TCP_HEADER || e->tcp_offset + header > packet_length(e))
+		header = TCP_HEADER;
+	return e->tcp_offset + header;
+}
+
 static uint32_t
 payload_length(const struct event *e)
 {
-	uint32_t total = packet_length(e);
-	uint32_t segment = total > e->tcp_offset ? total - e->tcp_offset : 0;
-	uint32_t header = (e->tcp[12] >> 4) * 4u;
+	uint32_t total = packet_length(e), headers = headers_length(e);
 
-	if (header < TCP_HEADER || header > segment)
-		header = TCP_HEADER;
-	return segment > header ? segment - header : 0;
+	return total > headers ? total - headers : 0;
+}
+
+/* The bytes behind the event go on into the payload, or what is behind the packet. */
+static void
+decode_headers(const struct event *e, const struct sample *s, struct drop *out)
+{
+	const uint32_t limits[] = {
+		e->linear, EVENT_PACKET, s->size - (uint32_t)sizeof(*e), packet_length(e),
+	};
+
+	out->packet_length = packet_length(e);
+	out->headers = (const uint8_t *)s->data + sizeof(*e);
+	out->header_bytes = headers_length(e);
+	for (unsigned i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		if (out->header_bytes > limits[i])
+			out->header_bytes = limits[i];
 }
 
 static void
@@ -195,6 +218,7 @@ decode_drop(const struct sample *s, struct drop *out)
 		out->comm[i] = e.comm[i];
 	decode_addresses(&e, out);
 	decode_tcp(&e, out);
+	decode_headers(&e, s, out);
 	decode_socket(&e, out);
 	out->has_reason = e.known & EVENT_HAS_REASON;
 	out->reason = out->has_reason ? e.reason : 0;

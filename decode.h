@@ -24,6 +24,9 @@ struct sample;
  * kernel's BIG TCP) the buffer's length stands for it. A data offset that is
  * less than 5 or points behind the end of the packet is not believed: the TCP
  * header then counts for its 20 bytes. 0 when has_tcp is false.
+ *
+ * out->headers points into s: as much of the headers as the record has, and
+ * nothing of the payload.
  */
 int decode_drop(const struct sample *s, struct drop *out);
 

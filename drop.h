@@ -73,6 +73,10 @@ struct drop {
 	struct frame location;      /* address 0: not known */
 	uint32_t     frames;        /* 0: no stack */
 	struct frame stack[DROP_FRAMES];
+
+	uint32_t       packet_length; /* bytes from the IP header on */
+	uint32_t       header_bytes;  /* 0: not asked for */
+	const uint8_t *headers;       /* of IP and TCP, as long as the sample is there */
 };
 
 #endif

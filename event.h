@@ -14,6 +14,7 @@ enum {
 	EVENT_IP_BYTES  = 40, /* an IPv6 header; an IPv4 header without options is 20 */
 	EVENT_TCP_BYTES = 20, /* a TCP header without options */
 	EVENT_COMM      = 16, /* TASK_COMM_LEN, include/linux/sched.h, 2.6 on */
+	EVENT_PACKET    = 256, /* bytes from the IP header on that follow the event, for -w */
 };
 
 /* event.known: which of the fields below the program could fill */
@@ -49,7 +50,7 @@ struct event {
 	char     comm[EVENT_COMM];
 	uint8_t  ip[EVENT_IP_BYTES];
 	uint8_t  tcp[EVENT_TCP_BYTES];
-	uint8_t  tail[4];       /* the size stays a multiple of 8 */
+	uint32_t linear;        /* bytes from the IP header to skb->tail; 0: none follow */
 };
 
 _Static_assert(sizeof(struct event) == 136, "event: size is part of the contract");

@@ -289,6 +289,27 @@ read_comm(struct builder *b)
 }
 
 /*
+ * What is behind skb->tail is left out by the reader. It can be read: the network
+ * header is at least 20 bytes before skb->end, and struct skb_shared_info follows
+ * there, of 304 bytes or more on machines of 64 bits.
+ */
+static void
+read_packet(struct builder *b)
+{
+	enum { UNREAD = LOCAL };
+
+	_Static_assert(EVENT_PACKET <= 20 + 304, "no byte is outside the buffer");
+	if (!b->p->packet)
+		return;
+	builder_scope(b);
+	EMIT(b, "the packet's bytes from the network header on; how many are before skb->tail",
+	     LOAD(BPF_W, R9, SKB, SKB_TAIL), LOAD(BPF_DW, R1, SKB, SKB_HEAD), ADD(R9, R1),
+	     LOAD(BPF_DW, R3, FP, SLOT(network)), SUB(R9, R3),
+	     READ(SLOT(skb), EVENT_PACKET, R3, 0, UNREAD),
+	     STORE(BPF_W, FP, SLOT(event.linear), R9), LABEL(UNREAD));
+}
+
+/*
  * Into the same ring either way; only when the reader sleeps without a time-out
  * does the event wake it, and the first that has reached it disarms the bell.
  */
@@ -362,6 +383,7 @@ program_build(struct bpf_asm *a, const struct program *p)
 	read_interface(&b);
 	read_place(&b);
 	read_comm(&b);
+	read_packet(&b);
 	send_event(&b);
 	EMIT(&b, NULL, GOTO(DONE), LABEL(COPY));
 	mark_reported(&b);

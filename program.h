@@ -64,6 +64,7 @@ struct program {
 	int32_t                      read;      /* BPF_FUNC_probe_read[_kernel, 5.5 on] */
 	bool                         five_levels; /* of page tables: addresses of 57 bits */
 	bool                         clears;    /* helpers fill only what was written (to 4.5) */
+	bool                         packet;    /* its first bytes follow the event */
 	bool                         has_consumed;
 	uint32_t                     consumed;  /* SKB_CONSUMED of the running kernel: no drop */
 	struct program_range         taker;     /* frees the SYNs it took; 0 and 0: none does */

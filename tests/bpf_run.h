@@ -21,7 +21,7 @@ enum {
 	RUN_REGIONS = 48,
 	RUN_MARKS   = 8,
 	RUN_EVENTS  = 4,
-	RUN_BYTES   = 256, /* of an event */
+	RUN_BYTES   = 400, /* of an event */
 };
 
 /* Map numbers, as the program has them for file descriptors. */

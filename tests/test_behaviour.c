@@ -190,6 +190,55 @@ test_cuts(const struct kernel *k)
 	}
 }
 
+/*
+ * With the packet's bytes behind the event: those before skb->tail are the
+ * packet's, however many they are, and all else of the event is as it was.
+ */
+static const char *
+bytes_of(const struct kernel *k, const struct packet *packet, int linear, bool readable)
+{
+	static struct world w, plain;
+	struct packet p = *packet;
+	struct event e, without;
+	const uint8_t *sent = w.run.event[0].data + sizeof(e);
+	const char *wrong;
+	unsigned n = (unsigned)linear < EVENT_PACKET ? (unsigned)linear : EVENT_PACKET;
+
+	p.linear = linear;
+	world_make(&plain, k, &p);
+	wrong = world_expect(&plain, true);
+	world_make(&w, k, &p);
+	w.program.packet = true;
+	if (!readable)
+		w.run.region[1].size = w.network + 130;
+	if (!wrong)
+		wrong = world_expect(&w, true);
+	if (wrong)
+		return wrong;
+	e = world_event(&w);
+	without = world_event(&plain);
+	DEMAND(e.linear == (readable ? (uint32_t)linear : 0));
+	DEMAND(!readable || !memcmp(sent, w.head + w.network, n));
+	e.linear = 0;
+	DEMAND(!memcmp(&e, &without, sizeof(e)));
+	return NULL;
+}
+
+static void
+test_bytes(const struct kernel *k)
+{
+	for (size_t i = 0; i < COUNT(cut_rows); i++) {
+		const char *wrong = NULL;
+
+		for (int linear = (int)cut_rows[i].ip; !wrong && linear <= 120; linear++)
+			wrong = bytes_of(k, &cut_rows[i].packet, linear, true);
+		if (!wrong)
+			wrong = bytes_of(k, &cut_rows[i].packet, 100, false);
+		if (!CHECK(!wrong, "bytes: %s: %s %s", cut_rows[i].name, k->name, k->probe))
+			printf("# %s\n", wrong);
+	}
+}
+
 /* ---- sockets ---- */
 
 enum { ANY, V4, V6 };
@@ -914,6 +963,7 @@ main(void)
 
 		test_packets(k);
 		test_cuts(k);
+		test_bytes(k);
 		test_sockets(k);
 		test_direction(k, 4);
 		test_direction(k, 6);

@@ -13,6 +13,7 @@
 
 static uint64_t stack[300];
 static unsigned accepted;
+static volatile unsigned sum; /* of all header bytes: each is read */
 
 /* What must hold for whatever comes in. */
 static bool
@@ -26,7 +27,8 @@ is_sound(const struct drop *d)
 	return names && (d->ip == 4 || d->ip == 6) && d->frames <= DROP_FRAMES
 	       && memchr(d->comm, 0, sizeof(d->comm)) && d->has_ports >= d->has_tcp
 	       && d->flags < 0x200 && (d->has_tcp || (!d->length && !d->flags && !d->window))
-	       && (d->has_ports || (!d->sport && !d->dport));
+	       && (d->has_ports || (!d->sport && !d->dport))
+	       && d->header_bytes <= EVENT_PACKET && d->header_bytes <= d->packet_length;
 }
 
 /*
@@ -50,6 +52,8 @@ feed(const uint8_t *bytes, size_t n)
 	memcpy(memory + 1, bytes + head, size);
 	memset(&d, 0xa5, sizeof(d));
 	error = decode_drop(&s, &d);
+	for (uint32_t i = 0; !error && i < d.header_bytes; i++)
+		sum += d.headers[i];
 	free(memory);
 	accepted += !error;
 	return error ? error == -EBADMSG && d.ip == 0xa5 : is_sound(&d);
@@ -177,6 +181,65 @@ test_lengths(void)
 		e.length = lengths[i].buffer;
 		CHECK_INT(decode(&e, &d), 0, "length: %s: decoded", lengths[i].name);
 		CHECK_INT(d.length, lengths[i].want, "length: %s", lengths[i].name);
+	}
+}
+
+/*
+ * The bytes behind the event: headers, then payload, then what is not the
+ * packet's. Of the record's last fields linear counts, and the record's size.
+ */
+static const struct {
+	const char *name;
+	uint8_t     family;
+	uint16_t    ip_length;
+	uint16_t    tcp_offset;
+	unsigned    doff;
+	uint32_t    linear;
+	uint32_t    behind;
+	uint32_t    want;
+	uint32_t    want_length;
+} headers[] = {
+	{ "none",                     4, 50,  20,    5,  0,   0,   0,   50 },
+	{ "not asked for, padded",    4, 50,  20,    5,  0,   4,   0,   50 },
+	{ "v4",                       4, 50,  20,    5,  50,  256, 40,  50 },
+	{ "v4 TCP options",           4, 62,  20,    10, 62,  256, 60,  62 },
+	{ "v4 all the options",       4, 130, 60,    15, 130, 256, 120, 130 },
+	{ "v4 cut in the options",    4, 130, 60,    15, 100, 256, 100, 130 },
+	{ "v4 cut in the ports",      4, 50,  20,    5,  22,  256, 22,  50 },
+	{ "v4 doff 0",                4, 50,  20,    0,  50,  256, 40,  50 },
+	{ "v4 doff behind the end",   4, 50,  20,    15, 50,  256, 40,  50 },
+	{ "v4 ends in the header",    4, 30,  20,    5,  60,  256, 30,  30 },
+	{ "v4 shorter than IP",       4, 10,  20,    5,  60,  256, 10,  10 },
+	{ "v4 zero: buffer",          4, 0,   20,    8,  900, 256, 52,  3000 },
+	{ "v4 record cut",            4, 50,  20,    5,  50,  30,  30,  50 },
+	{ "v6",                       6, 30,  40,    5,  70,  256, 60,  70 },
+	{ "v6 six headers",           6, 500, 196,   15, 540, 256, 256, 540 },
+	{ "v6 beyond what is sent",   6, 900, 400,   5,  940, 260, 256, 940 },
+	{ "v6 offset behind the end", 6, 20,  65535, 5,  60,  256, 60,  60 },
+};
+
+static void
+test_headers(void)
+{
+	static struct drop d;
+
+	for (size_t i = 0; i < COUNT(headers); i++) {
+		struct event e = make_event(headers[i].family, headers[i].ip_length,
+		                            headers[i].tcp_offset, headers[i].doff);
+		uint32_t size = (uint32_t)sizeof(e) + headers[i].behind;
+		uint8_t *memory = malloc(size);
+		struct sample s = { .data = memory, .size = size };
+
+		e.linear = headers[i].linear;
+		memcpy(memory, &e, sizeof(e));
+		memset(&d, 0xa5, sizeof(d));
+		CHECK_INT(decode_drop(&s, &d), 0, "headers: %s: decoded", headers[i].name);
+		CHECK_INT(d.header_bytes, headers[i].want, "headers: %s", headers[i].name);
+		CHECK_INT(d.packet_length, headers[i].want_length, "headers: %s: length",
+		          headers[i].name);
+		CHECK(!d.header_bytes || d.headers == memory + sizeof(e), "headers: %s: where",
+		      headers[i].name);
+		free(memory);
 	}
 }
 
@@ -504,6 +567,7 @@ main(void)
 	test_numbers();
 	test_comm();
 	test_lengths();
+	test_headers();
 	test_tcp_bytes();
 	test_truncated();
 	test_contradictions();

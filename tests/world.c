@@ -392,7 +392,7 @@ check_event(struct world *w)
 	struct event e = world_event(w);
 	bool reason = world_has_argument(w, w->probe->reason);
 
-	DEMAND(w->run.event[0].size == sizeof(e));
+	DEMAND(w->run.event[0].size == sizeof(e) + (w->program.packet ? EVENT_PACKET : 0));
 	DEMAND(e.family == w->version);
 	DEMAND(e.tcp_offset == w->tcp);
 	DEMAND(e.length == w->total);
