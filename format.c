@@ -53,80 +53,6 @@ finish(const struct out *o, const char *buf)
 	return o->cut ? 0 : (size_t)(o->at - buf);
 }
 
-static void
-put_hex(struct out *o, uint64_t number)
-{
-	put_digits(o, number, 16, 1);
-}
-
-static void
-put_ipv4(struct out *o, const uint8_t *address)
-{
-	for (unsigned i = 0; i < 4; i++) {
-		if (i)
-			put_char(o, '.');
-		put_number(o, address[i]);
-	}
-}
-
-static unsigned
-group_at(const uint8_t *address, unsigned group)
-{
-	return (unsigned)address[2 * group] << 8 | address[2 * group + 1];
-}
-
-/* The first of the longest runs of zero groups; a single one is no run (RFC 5952, 4.2). */
-static unsigned
-longest_run(const uint8_t *address, unsigned *length)
-{
-	unsigned start = 0;
-
-	*length = 1;
-	for (unsigned i = 0; i < 8; i++) {
-		unsigned n = 0;
-
-		while (i + n < 8 && !group_at(address, i + n))
-			n++;
-		if (n > *length) {
-			*length = n;
-			start = i;
-		}
-	}
-	return start;
-}
-
-static void
-put_ipv6(struct out *o, const uint8_t *address)
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, 0xff };
-	unsigned length, start = longest_run(address, &length);
-
-	if (!memcmp(address, mapped, sizeof(mapped))) {
-		put_text(o, "::ffff:");
-		put_ipv4(o, address + sizeof(mapped));
-		return;
-	}
-	for (unsigned i = 0; i < 8; i++) {
-		if (length > 1 && i == start) {
-			put_text(o, "::");
-			i += length - 1;
-			continue;
-		}
-		if (i && !(length > 1 && i == start + length))
-			put_char(o, ':');
-		put_hex(o, group_at(address, i));
-	}
-}
-
-static void
-put_address(struct out *o, uint8_t ip, const uint8_t *address)
-{
-	if (ip == 6)
-		put_ipv6(o, address);
-	else
-		put_ipv4(o, address);
-}
-
 /* "2026-11-23T13:05:22" in UTC, or the time of day alone in a zone. */
 static void
 fill_clock(struct out *o, uint64_t second, bool date, const struct zone *zone)
@@ -439,10 +365,36 @@ put_columns(struct out *o, const struct format_style *style, const struct drop *
 		put_below(o, &l, style->width);
 }
 
+/* What a reader of the packet does not have; the place may be the only sign of why. */
+static void
+put_comment(struct out *o, const struct format_style *style, const struct drop *d)
+{
+	static const struct {
+		char    key[9];
+		uint8_t column;
+	} words[] = {
+		{ "reason=", REASON }, { " state=", STATE }, { " pid=", PID }, { " comm=", COMMAND },
+	};
+
+	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		put_text(o, words[i].key);
+		put_column(o, words[i].column, style, NULL, d);
+	}
+	put_text(o, "\nlocation=");
+	if (d->location.address)
+		put_frame(o, &d->location, false);
+	else
+		put_char(o, '-');
+	put_char(o, '\n');
+}
+
 static void
 put_drop_text(struct out *o, const struct format_style *style, const struct drop *d)
 {
-	put_columns(o, style, d);
+	if (style->comment)
+		put_comment(o, style, d);
+	else
+		put_columns(o, style, d);
 	if (style->extended)
 		extended_put(o, d);
 	if (!style->stack)
@@ -648,6 +600,15 @@ format_drop(char *buf, size_t size, const struct format_style *style, const stru
 		put_drop_json(&o, style, d);
 	else
 		put_drop_text(&o, style, d);
+	return finish(&o, buf);
+}
+
+size_t
+format_name(char *buf, size_t size, const char *name)
+{
+	struct out o = { buf, buf + size, false };
+
+	put_escaped(&o, name, FORMAT_NAME, false);
 	return finish(&o, buf);
 }
 

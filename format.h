@@ -44,11 +44,15 @@ struct format_style {
 	bool since_start;   /* text: TIME is drop.since_start, in a wider column */
 	bool colour;        /* text: escape sequences around STATE and REASON */
 	uint16_t width;     /* text: of the terminal that the table fits; 0: as wide as it gets */
+	bool comment;       /* text: beside the packet, so reason=, state=, ... for the columns */
 	const struct zone *zone; /* NULL: UTC */
 };
 
 size_t format_header(char *buf, size_t size, const struct format_style *);
 size_t format_drop(char *buf, size_t size, const struct format_style *, const struct drop *);
+
+/* A name as in text, at most FORMAT_NAME bytes of it. */
+size_t format_name(char *buf, size_t size, const char *name);
 
 /* time: CLOCK_REALTIME, nanoseconds; count: drops that were lost there */
 size_t format_lost(char *buf, size_t size, const struct format_style *, uint64_t time,

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "advice.h"
+#include "capture.h"
 #include "check.h"
 #include "counters.h"
 #include "decode.h"
@@ -43,13 +44,15 @@ enum {
 };
 
 static const char try_help[] = "try 'tcpdrop --help'";
-static const char version[] = "tcpdrop 0.1\n";
+static const char version[] = "tcpdrop 0.1";
 
 struct run {
 	const struct options *options;
 	struct format_style   style;
+	bool                  named;    /* functions are shown by name */
 	bool                  told_no_symbols;
 	bool                  titled;   /* in the present width */
+	struct output        *standard; /* what goes to standard output: out, or packets */
 	uint64_t              start;    /* CLOCK_MONOTONIC */
 	uint64_t              to_wall;  /* CLOCK_REALTIME less CLOCK_MONOTONIC */
 	uint64_t              before;   /* drops that matched while the probes were being armed */
@@ -61,6 +64,7 @@ struct run {
 
 static struct tracer tracer;
 static struct output out;
+static struct capture capture;
 static struct drop   drop;
 static struct zone   zone;
 static struct tally  tally;
@@ -123,7 +127,7 @@ name_drop(struct run *run, struct drop *d, const struct sample *s)
 	d->state_name = names_state(d->state);
 	if (d->has_reason && !(d->reason_name = names_reason(&tracer.names, d->reason)))
 		d->reason_name = subsystems_name(&tracer.subsystems, tracer.read, d->reason);
-	if (run->style.stack || run->style.json)
+	if (run->named)
 		name_frame(run, &d->location);
 	if (run->style.owner && !tracer.rings.behind)
 		d->owner = owner_find(d);
@@ -135,6 +139,7 @@ static void
 tell_lost(struct run *run, uint64_t time, uint64_t count)
 {
 	run->lost += count;
+	capture_lost(&capture, count);
 	if (count)
 		output_add(&out, format_lost(output_end(&out), output_left(&out), &run->style,
 		                             time, count));
@@ -144,7 +149,7 @@ tell_lost(struct run *run, uint64_t time, uint64_t count)
 static void
 show_titles(struct run *run)
 {
-	if (!run->titled)
+	if (!run->titled && run->standard == &out)
 		output_add(&out, format_header(output_end(&out), output_left(&out),
 		                               &run->style));
 	run->titled = true;
@@ -156,7 +161,7 @@ is_member(struct run *run, const struct drop *d)
 {
 	bool member;
 
-	tracer_find_release(&tracer, run->style.stack || run->style.json);
+	tracer_find_release(&tracer, run->named);
 	member = tracer_is_member(&tracer, d->location.address);
 	run->members += member;
 	return member;
@@ -176,9 +181,12 @@ show_sample(struct run *run, const struct sample *s)
 		return;
 	} else {
 		name_drop(run, &drop, s);
-		show_titles(run);
-		output_add(&out, format_drop(output_end(&out), output_left(&out), &run->style,
-		                             &drop));
+		if (run->standard == &out) {
+			show_titles(run);
+			output_add(&out, format_drop(output_end(&out), output_left(&out),
+			                             &run->style, &drop));
+		}
+		capture_drop(&capture, &drop);
 		tally_drop(&tally, &drop);
 		run->shown++;
 		run->ended = run->options->count && run->shown == run->options->count;
@@ -210,17 +218,26 @@ take_signal(struct run *run, int signals)
 }
 
 static bool
+is_broken(void)
+{
+	return out.error || capture.out.error;
+}
+
+static bool
 drain(struct run *run)
 {
 	struct sample s;
 	bool any = false;
 
 	rings_round(&tracer.rings);
-	while (!run->ended && !out.error && rings_next(&tracer.rings, &s)) {
+	while (!run->ended && !is_broken() && rings_next(&tracer.rings, &s)) {
 		show_sample(run, &s);
 		any = true;
 	}
+	if (out.used)
+		progress_clear(&progress);
 	output_flush(&out);
+	capture_flush(&capture);
 	owner_rest();
 	return any;
 }
@@ -250,15 +267,14 @@ loop(struct run *run, int signals)
 	enum { BUSY, ARMED, IDLE } state = BUSY;
 	int latency = run->style.owner ? SOON : LATENCY;
 
-	while (!run->ended && !out.error && time_left(run, -1) != 0) {
-		int64_t limit = state == IDLE ? progress_wait(&progress)
-		                : latency;
+	while (!run->ended && !is_broken() && time_left(run, -1) != 0) {
+		int64_t limit = state == IDLE ? progress_wait(&progress) : latency;
 		int r = rings_wait(&tracer.rings, time_left(run, limit), STDOUT_FILENO, signals);
 
 		if (r > 0 && r & RINGS_READABLE && !take_signal(run, signals))
 			return;
 		if (r > 0 && r & RINGS_HUNG_UP)
-			out.error = -EPIPE;
+			run->standard->error = -EPIPE;
 		if (drain(run) || owner_go_on()) {
 			state = BUSY;
 		} else if (state == BUSY) {
@@ -275,15 +291,15 @@ loop(struct run *run, int signals)
 
 /*
  * Signals that end a run, and that of a window's size, become a file descriptor;
- * a closed pipe is an error of write(2). The kernel's signal set is a number with
- * a bit for each.
+ * a closed pipe, or a file larger than it may be, is an error of write(2). The
+ * kernel's signal set is a number with a bit for each.
  */
 static int
 catch_signals(void)
 {
 	const uint64_t taken = 1u << (SIGINT - 1) | 1u << (SIGQUIT - 1) | 1u << (SIGTERM - 1)
 	                       | 1u << (SIGHUP - 1) | 1u << (SIGWINCH - 1);
-	const uint64_t blocked = taken | 1u << (SIGPIPE - 1);
+	const uint64_t blocked = taken | 1u << (SIGPIPE - 1) | 1u << (SIGXFSZ - 1);
 
 	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &blocked, NULL, sizeof(blocked));
 	return (int)syscall(SYS_signalfd4, -1, &taken, sizeof(taken), SFD_CLOEXEC);
@@ -301,10 +317,10 @@ finish(struct run *run)
 	uint64_t seen;
 
 	tracer_stop(&tracer);
-	while (!run->ended && !out.error && drain(run))
+	while (!run->ended && !is_broken() && drain(run))
 		;
 	seen = tracer_matched(&tracer) - run->before - run->members;
-	if (run->ended || out.error || seen < run->shown + run->lost)
+	if (run->ended || is_broken() || seen < run->shown + run->lost)
 		return run->shown + run->lost;
 	/* perf tells of a loss with the next event that finds room: there may be none */
 	tell_lost(run, nanoseconds(CLOCK_REALTIME), seen - run->shown - run->lost);
@@ -382,11 +398,16 @@ tell_start(void)
 	text_write(STDERR_FILENO, "tcpdrop: tracing TCP drops with %s; Ctrl-C ends\n", probes);
 }
 
-/* Drops that go to a file are counted on the terminal meanwhile. */
+/*
+ * Drops that go to a file are counted on the terminal meanwhile. What a pipe leads
+ * to may be on the same screen, and is not ours to order.
+ */
 static bool
 wants_progress(const struct options *o)
 {
-	return o->quiet && lseek(STDOUT_FILENO, 0, SEEK_CUR) >= 0
+	bool file = lseek(STDOUT_FILENO, 0, SEEK_CUR) >= 0;
+
+	return o->quiet && (file || (o->write && terminal_look(STDOUT_FILENO).is))
 	       && terminal_look(STDERR_FILENO).columns > PROGRESS_COLUMNS;
 }
 
@@ -394,20 +415,33 @@ static int
 trace(const struct options *o)
 {
 	struct run run = {
-		.options = o,
+		.options = o, .standard = &out, .named = !o->quiet || o->json || o->write,
 		.style = {
 			.json = o->json, .stack = !o->quiet, .extended = o->extended,
 			.owner = o->owner,
 			.since_start = o->timestamp, .zone = &zone,
 		},
 	};
-	int signals = catch_signals();
+	int signals = catch_signals(), status;
 	char lacking[512] = "";
+	uint64_t seen;
 
+	if (o->write && !strcmp(o->write, "-"))
+		run.standard = &capture.out;
+	if (run.standard != &out && terminal_look(STDOUT_FILENO).is) {
+		say("option '-w -': standard output is a terminal: expected a pipe or a file");
+		say(try_help);
+		return 2;
+	}
 	zone_open(&zone);
+	capture.style = run.style;
+	capture.style.json = false;
+	capture.style.comment = true;
 	if (o->owner)
 		owner_open(lacking, sizeof(lacking)); /* takes its time: nothing is traced yet */
-	if (learn_kernel(&tracer, o) || tracer_open(&tracer) || tracer_start(&tracer)) {
+	if (learn_kernel(&tracer, o) || tracer_open(&tracer)
+	    || capture_open(&capture, o->write, version, tracer.error, sizeof(tracer.error))
+	    || tracer_start(&tracer)) {
 		say(tracer.error);
 		if (tracer.usage)
 			say(try_help);
@@ -426,13 +460,16 @@ trace(const struct options *o)
 	look_at_terminal(&run);
 	show_titles(&run);
 	output_flush(&out);
+	capture_flush(&capture);
 	progress.on = wants_progress(o);
 	loop(&run, signals);
 	progress_clear(&progress);
 	tally_stop(&tally);
-	tell_end(&run, finish(&run));
+	seen = finish(&run);
+	tell_end(&run, seen);
+	status = capture_end(&capture, run.start + run.to_wall, nanoseconds(CLOCK_REALTIME));
 	tracer_close(&tracer);
-	return out.error == -EPIPE ? 1 : text_unwritten(out.error);
+	return out.error == -EPIPE ? 1 : text_unwritten(out.error) | status;
 }
 
 /* ---- explaining ---- */
@@ -500,7 +537,7 @@ main(int argc, char **argv)
 		size_t left = output_left(&out);
 
 		output_add(&out, o.help ? options_usage(end, left)
-		                        : (size_t)text_format(end, left, "%s", version));
+		                        : (size_t)text_format(end, left, "%s\n", version));
 		output_flush(&out);
 		return text_unwritten(out.error);
 	}

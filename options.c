@@ -31,6 +31,8 @@ static const struct options_row rows[] = {
 	  'o', OPTIONS_FLAG,      FIELD(owner), 0, 0 },
 	{ "json",       NULL,              "one JSON object a line",
 	  'j', OPTIONS_FLAG,      FIELD(json), 0, 0 },
+	{ "write",      "FILE",            "write packets to FILE too (pcapng); - is stdout",
+	  'w', OPTIONS_TEXT,      FIELD(write), 0, 0 },
 	{ "buffer",     "KIB",             "size of the ring of each CPU, 4 to 1048576",
 	  'B', OPTIONS_KIB,       FIELD(buffer_kib), 4, 1048576 },
 	{ "probe",      "NAME[,NAME...]",  "use these probes: tcp_drop, kfree_skb, ...",
@@ -343,6 +345,9 @@ check_together(const struct reader *r)
 	if (r->out->ipv4_only && r->out->ipv6_only)
 		return fail(r, "options '-4' and '-6' exclude each other: "
 		            "leave both out to see both families");
+	if (r->out->json && r->out->write && !strcmp(r->out->write, "-"))
+		return fail(r, "options '-j' and '-w -' exclude each other: "
+		            "write the packets to a file");
 	return 0;
 }
 

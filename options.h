@@ -38,6 +38,7 @@ struct options {
 	const char *offsets;
 	const char *dump;       /* NULL: not given; "": this kernel */
 	const char *explain;    /* NULL: not given; "": all reasons */
+	const char *write;      /* a file of packets; NULL: not given; "-": standard output */
 };
 
 /* What kind of value an option takes. */

@@ -32,10 +32,12 @@ output_flush(struct output *o)
 	while (done < o->used && !o->error) {
 		ssize_t n = write(o->fd, o->buf + done, o->used - done);
 
-		if (n < 0 && errno != EINTR)
-			o->error = -errno;
-		else if (n > 0)
+		if (n > 0)
 			done += (size_t)n;
+		else if (n < 0 && errno != EINTR)
+			o->error = -errno;
+		if (o->error)
+			o->before = done;
 	}
 	o->used = 0;
 }

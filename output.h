@@ -16,6 +16,7 @@ struct output {
 	int    fd;
 	int    error;   /* of write(2), -errno: from then on nothing is written */
 	size_t used;
+	size_t before;  /* bytes of buf that were written before error came */
 	char   buf[OUTPUT_ROOM + FORMAT_MAX];
 };
 

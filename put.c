@@ -73,6 +73,80 @@ put_number(struct out *o, uint64_t number)
 	put_digits(o, number, 10, 1);
 }
 
+void
+put_hex(struct out *o, uint64_t number)
+{
+	put_digits(o, number, 16, 1);
+}
+
+static void
+put_ipv4(struct out *o, const uint8_t *address)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		if (i)
+			put_char(o, '.');
+		put_number(o, address[i]);
+	}
+}
+
+static unsigned
+group_at(const uint8_t *address, unsigned group)
+{
+	return (unsigned)address[2 * group] << 8 | address[2 * group + 1];
+}
+
+/* The first of the longest runs of zero groups; a single one is no run (RFC 5952, 4.2). */
+static unsigned
+longest_run(const uint8_t *address, unsigned *length)
+{
+	unsigned start = 0;
+
+	*length = 1;
+	for (unsigned i = 0; i < 8; i++) {
+		unsigned n = 0;
+
+		while (i + n < 8 && !group_at(address, i + n))
+			n++;
+		if (n > *length) {
+			*length = n;
+			start = i;
+		}
+	}
+	return start;
+}
+
+static void
+put_ipv6(struct out *o, const uint8_t *address)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, 0xff };
+	unsigned length, start = longest_run(address, &length);
+
+	if (!memcmp(address, mapped, sizeof(mapped))) {
+		put_text(o, "::ffff:");
+		put_ipv4(o, address + sizeof(mapped));
+		return;
+	}
+	for (unsigned i = 0; i < 8; i++) {
+		if (length > 1 && i == start) {
+			put_text(o, "::");
+			i += length - 1;
+			continue;
+		}
+		if (i && !(length > 1 && i == start + length))
+			put_char(o, ':');
+		put_hex(o, group_at(address, i));
+	}
+}
+
+void
+put_address(struct out *o, uint8_t ip, const uint8_t *address)
+{
+	if (ip == 6)
+		put_ipv6(o, address);
+	else
+		put_ipv4(o, address);
+}
+
 /* Length of the UTF-8 sequence at text, its code point in *point; 0: invalid. */
 static unsigned
 read_utf8(const unsigned char *text, uint32_t *point)

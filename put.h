@@ -24,8 +24,12 @@ void put_text(struct out *, const char *text);
 /* At least digits of them, which is at most 20. */
 void put_digits(struct out *, uint64_t number, unsigned base, unsigned digits);
 
-/* In decimal. */
+/* In decimal; in hexadecimal without "0x". */
 void put_number(struct out *, uint64_t number);
+void put_hex(struct out *, uint64_t number);
+
+/* ip: 4 or 6; in network byte order. IPv6 as RFC 5952 has it. */
+void put_address(struct out *, uint8_t ip, const uint8_t *address);
 
 /* Text of others, made harmless as format.h says: at most max bytes, cut between characters. */
 void put_escaped(struct out *, const char *text, size_t max, bool json);

@@ -104,6 +104,7 @@ describe(const struct tracer *t, unsigned probe)
 		.offsets = &t->offsets, .filter = &t->filter, .maps = t->maps,
 		.taker = t->taker, .sk_drops = t->inlined.sk_drops, .five_levels = t->five_levels,
 		.has_consumed = t->has_consumed, .consumed = t->consumed,
+		.packet = t->options->write,
 	};
 }
 

@@ -47,6 +47,9 @@ _tcpdrop()
 	--duration= | --duration | -d)
 		:
 		return ;;
+	--write= | --write | -w)
+		compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return ;;
 	--buffer= | --buffer | -B)
 		:
 		return ;;
@@ -63,7 +66,7 @@ _tcpdrop()
 		[[ $cur == -* ]] || { _tcpdrop_reasons; return; } ;;
 	esac
 	if [[ $cur == -* || -z $cur ]]; then
-		_tcpdrop_words -4 --ipv4 -6 --ipv6 -p --pid -P --port -c --count -d --duration -q --quiet -t --timestamp -e --extended -o --owner -j --json -B --buffer --probe --offsets --check --dump --explain -v --verbose -h --help -V --version
+		_tcpdrop_words -4 --ipv4 -6 --ipv6 -p --pid -P --port -c --count -d --duration -q --quiet -t --timestamp -e --extended -o --owner -j --json -w --write -B --buffer --probe --offsets --check --dump --explain -v --verbose -h --help -V --version
 	fi
 } &&
 complete -F _tcpdrop tcpdrop

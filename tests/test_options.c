@@ -119,6 +119,14 @@ static const struct {
 	{ "--explain -q",            offsetof(struct options, explain), "" },
 	{ "--explain --",            offsetof(struct options, explain), "" },
 	{ "--explain XDP --explain", offsetof(struct options, explain), "" },
+	{ "",                        offsetof(struct options, write), NULL },
+	{ "-w file",                 offsetof(struct options, write), "file" },
+	{ "-qwfile",                 offsetof(struct options, write), "file" },
+	{ "--write=a -w b",          offsetof(struct options, write), "b" },
+	{ "-w -",                    offsetof(struct options, write), "-" },
+	{ "-w - -q",                 offsetof(struct options, write), "-" },
+	{ "--write - -e",            offsetof(struct options, write), "-" },
+	{ "-j -w file",              offsetof(struct options, write), "file" },
 };
 
 static const struct {
@@ -208,6 +216,12 @@ static const struct {
 	{ "--explain XDP TCP_CSUM", "unexpected 'TCP_CSUM': expected options only" },
 	{ "--explain=XDP TCP_CSUM", "unexpected 'TCP_CSUM': expected options only" },
 	{ "--explain -q XDP", "unexpected 'XDP': expected options only" },
+	{ "-w",             "option '-w' needs an argument: FILE" },
+	{ "--write=",       "option '--write': expected FILE, got ''" },
+	{ "-j -w -",        "options '-j' and '-w -' exclude each other: "
+	                    "write the packets to a file" },
+	{ "-w - --json",    "options '-j' and '-w -' exclude each other: "
+	                    "write the packets to a file" },
 	{ "--explain -- XDP", "unexpected 'XDP': expected options only" },
 };
 

@@ -27,6 +27,7 @@ enum { RAW_TRACEPOINT = PROBES - 2 };
 
 static struct bpf_asm code;
 static struct offsets offsets;
+static bool packet; /* its bytes are asked for */
 
 static const struct program_maps numbered = {
 	.counters = 0, .rings = 1, .bells = 2, .control = 3, .marks = 4, .notes = 5,
@@ -64,7 +65,7 @@ build(unsigned probe, uint32_t version, uint8_t arguments, const struct program_
 		                                           : BPF_FUNC_probe_read,
 		.has_consumed = version >= KERNEL_VERSION(6, 6, 0), .consumed = 1,
 		.clears = version < KERNEL_VERSION(4, 6, 0), .sk_drops = 168,
-		.offsets = &offsets, .filter = filter, .maps = maps,
+		.offsets = &offsets, .filter = filter, .maps = maps, .packet = packet,
 	};
 
 	offsets_table(&offsets, version);
@@ -81,6 +82,7 @@ static const struct {
 	{ "dump-6.1",     "./tcpdrop --dump=6.1 --probe kfree_skb_reason" },
 	{ "dump-6.12",    "./tcpdrop --dump=6.12 --probe sk_skb_reason_drop" },
 	{ "dump-7.3",     "./tcpdrop --dump=7.3 --probe tracepoint" },
+	{ "dump-write",   "./tcpdrop --dump=6.12 --probe tracepoint -w -" },
 	{ "filter-ipv4",  NULL },
 	{ "filter-ipv6",  NULL },
 	{ "filter-pid",   NULL },
@@ -495,8 +497,12 @@ main(int argc, char **argv)
 		return print_golden(argv[1]);
 	for (size_t i = 0; i < COUNT(golden); i++)
 		test_golden(i);
-	test_all_limits();
+	for (int i = 0; i < 2; i++, packet = true) {
+		printf("# %s the packet's bytes\n", packet ? "with" : "without");
+		test_all_limits();
+		test_verifier();
+	}
+	packet = false;
 	test_misfits();
-	test_verifier();
 	return tap_end();
 }
