@@ -77,19 +77,19 @@ write_program(struct tracer *t, const struct trap *trap)
 	bpf_asm_link(a);
 }
 
-/* At udp_sendmsg(sk, ...), in this thread: next[0] = the offset of ns.inum in sk->sk_net */
+/* At loopback_xmit(skb, lo), in this thread: next[0] = offsets_netns_search(skb) */
 static void
 write_netns_program(struct tracer *t, const struct trap *trap)
 {
-	enum { END, DONE, LABELS };
+	enum { DONE, LABELS };
 	enum { KEY = -OFFSETS_SEARCH - 8, VALUE = KEY - 8 };
 	struct bpf_asm *a = &t->text;
 
 	bpf_asm_start(a, LABELS);
 	begin(a, VALUE, DONE);
 	BPF_ASM(a, NULL, LOAD(BPF_DW, R3, R6, arch.argument[0]));
-	offsets_netns_search(a, &t->offsets, t->read, kernel_net_namespace(), END);
-	BPF_ASM(a, NULL, LABEL(END), STORE(BPF_W, FP, VALUE, R6),
+	offsets_netns_search(a, &t->offsets, t->read, kernel_net_namespace());
+	BPF_ASM(a, NULL, STORE(BPF_W, FP, VALUE, R6),
 	        LOAD_MAP(R1, trap->next), MOV(R2, FP), ADDI(R2, KEY), MOV(R3, FP),
 	        ADDI(R3, VALUE), MOVI(R4, BPF_ANY), CALL(BPF_FUNC_map_update_elem),
 	        LABEL(DONE), MOVI(R0, 0), EXIT);
@@ -202,7 +202,7 @@ measure_netns(struct tracer *t)
 	uint32_t key = 0, at = 0;
 
 	if (t->offsets.at[SOCK_NET] != OFFSET_NONE && kernel_net_namespace()
-	    && !open_trap(t, &trap, "udp_sendmsg", write_netns_program) && !send_datagram())
+	    && !open_trap(t, &trap, "loopback_xmit", write_netns_program) && !send_datagram())
 		attach_map_get(trap.next, &key, &at);
 	close_trap(&trap);
 	offsets_told(&t->offsets, NET_INUM, OFFSET_NONE);

@@ -13,8 +13,9 @@ struct tracer;
 int measure(struct tracer *);
 
 /*
- * Finds net.ns.inum: the sender of such a datagram is in our own network
- * namespace, whose number is known. What cannot be confirmed so is not known.
+ * Finds net.ns.inum and net_device.nd_net: the sender of such a datagram and lo are
+ * in our own network namespace, whose number is known. What cannot be confirmed so
+ * is not known.
  */
 void measure_netns(struct tracer *);
 

@@ -99,6 +99,7 @@ spread(uint16_t at[OFFSETS], const struct row *row)
 	at[SOCK_TYPE] = row->type;
 	memcpy(at + TCP_RCV_NXT, row->tcp, sizeof(row->tcp));
 	at[NET_INUM] = row->inum;
+	at[DEV_NET] = NO; /* it moves with the configuration: what is not measured is not known */
 }
 
 static void
@@ -334,49 +335,77 @@ offsets_answer(struct offsets *o, const struct bpf_insn *insn, unsigned count)
 }
 
 enum {
-	NET_SEARCHED = 384, /* bytes of struct net that are searched, ns.inum is at 128 to 280 */
-	NET_BUFFER   = OFFSETS_SEARCH, /* of them at a time */
-	SOCK_READ    = OFFSETS_SEARCH, /* bytes of struct sock_common read to get at skc_net */
+	NET_SEARCHED = 384,  /* bytes of struct net that are searched: ns.inum is at 128 to 280 */
+	DEV_SEARCHED = 1536, /* of struct net_device: nd_net is at 264 to 1280 */
 };
 
-void
-offsets_netns_search(struct bpf_asm *a, const struct offsets *o, int32_t helper, uint32_t inode,
-                     int end)
+/* Copies OFFSETS_SEARCH bytes of *r3, from at on, to the stack. */
+static void
+fetch(struct bpf_asm *a, int32_t helper, int at, int end)
 {
-	BPF_ASM(a, "r7 = sock->sk_net", MOVI(R6, 0), JEQI(R3, 0, end),
-	        MOV(R1, FP), ADDI(R1, -SOCK_READ), MOVI(R2, SOCK_READ), CALL(helper),
-	        JNEI(R0, 0, end), LOAD(BPF_DW, R7, FP, o->at[SOCK_NET] - SOCK_READ));
-	for (int at = 0; at < NET_SEARCHED; at += 4) {
-		if (at % NET_BUFFER == 0)
-			BPF_ASM(a, NULL, MOV(R1, FP), ADDI(R1, -NET_BUFFER), MOVI(R2, NET_BUFFER),
-			        MOV(R3, R7), ADDI(R3, at), CALL(helper), MOVI(R6, 0),
-			        JNEI(R0, 0, end), MOV32I(R2, inode));
-		BPF_ASM(a, NULL, MOVI(R6, at), LOAD(BPF_W, R1, FP, at % NET_BUFFER - NET_BUFFER),
-		        JEQ(R1, R2, end));
-	}
-	BPF_ASM(a, NULL, MOVI(R6, 0));
+	BPF_ASM(a, NULL, MOV(R1, FP), ADDI(R1, -OFFSETS_SEARCH), MOVI(R2, OFFSETS_SEARCH),
+	        ADDI(R3, at), CALL(helper), JNEI(R0, 0, end));
 }
 
-/* BPF_PROG_TEST_RUN gives the frame a socket in our own network namespace (4.18 on). */
+/* r6 = the place of r8 in *r7, or 0; size: BPF_W or BPF_DW */
+static void
+search(struct bpf_asm *a, int32_t helper, uint8_t size, int bytes)
+{
+	int end = bpf_asm_label(a), none = bpf_asm_label(a);
+
+	for (int at = 0; at < bytes; at += size == BPF_W ? 4 : 8) {
+		if (at % OFFSETS_SEARCH == 0) {
+			BPF_ASM(a, NULL, MOV(R3, R7));
+			fetch(a, helper, at, none);
+		}
+		BPF_ASM(a, NULL, MOVI(R6, at),
+		        LOAD(size, R1, FP, at % OFFSETS_SEARCH - OFFSETS_SEARCH), JEQ(R1, R8, end));
+	}
+	BPF_ASM(a, NULL, LABEL(none), MOVI(R6, 0), LABEL(end));
+}
+
+/* The verifier must not go through the second search with each place of the first apart. */
+void
+offsets_netns_search(struct bpf_asm *a, const struct offsets *o, int32_t helper, uint32_t inode)
+{
+	int end = bpf_asm_label(a);
+
+	BPF_ASM(a, "r9 = skb->dev, r3 = skb->sk", MOVI(R6, 0));
+	fetch(a, helper, 0, end);
+	BPF_ASM(a, NULL, LOAD(BPF_DW, R9, FP, o->at[SKB_DEV] - OFFSETS_SEARCH),
+	        LOAD(BPF_DW, R3, FP, o->at[SKB_SK] - OFFSETS_SEARCH));
+	fetch(a, helper, 0, end);
+	BPF_ASM(a, "r6 = the place of our inode in sk->sk_net",
+	        LOAD(BPF_DW, R7, FP, o->at[SOCK_NET] - OFFSETS_SEARCH), MOV32I(R8, inode));
+	search(a, helper, BPF_W, NET_SEARCHED);
+	BPF_ASM(a, "r6 |= the place of sk->sk_net in skb->dev << 16", MOV(R8, R7), SUB(R7, R8),
+	        ADD(R6, R7), MOV(R7, R9), MOV(R9, R6));
+	search(a, helper, BPF_DW, DEV_SEARCHED);
+	BPF_ASM(a, NULL, LSHI(R6, 16), OR(R6, R9), LABEL(end));
+}
+
+/* BPF_PROG_TEST_RUN gives the frame a socket and lo of our own network namespace (4.18 on). */
 void
 offsets_netns_question(struct bpf_asm *a, const struct offsets *o, uint32_t inode)
 {
-	enum { END, LABELS };
-
-	bpf_asm_start(a, LABELS);
-	BPF_ASM(a, NULL, LOAD(BPF_DW, R3, R1, offsetof(struct __sk_buff, sk)));
-	offsets_netns_search(a, o, BPF_FUNC_probe_read_kernel, inode, END);
-	BPF_ASM(a, NULL, LABEL(END), MOV(R0, R6), EXIT);
+	bpf_asm_start(a, 0);
+	BPF_ASM(a, NULL, MOV(R3, R1));
+	offsets_netns_search(a, o, BPF_FUNC_probe_read_kernel, inode);
+	BPF_ASM(a, NULL, MOV(R0, R6), EXIT);
 	bpf_asm_link(a);
 }
 
 void
-offsets_netns_answer(struct offsets *o, uint32_t at)
+offsets_netns_answer(struct offsets *o, uint32_t answer)
 {
-	if (at == 0 || at >= NET_SEARCHED)
+	unsigned inum = answer & 0xffff, dev = answer >> 16;
+
+	if (inum == 0 || inum >= NET_SEARCHED)
 		return;
-	offsets_told(o, NET_INUM, (int)at);
+	offsets_told(o, NET_INUM, (int)inum);
 	offsets_told(o, SOCK_NET, o->at[SOCK_NET]);
+	if (dev != 0 && dev < DEV_SEARCHED && o->source[DEV_NET] != OFFSET_USER)
+		offsets_told(o, DEV_NET, (int)dev);
 }
 
 static enum offset

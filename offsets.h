@@ -46,7 +46,8 @@ struct bpf_asm;
 	X(TCP_SND_NXT,       "tcp_sock.snd_nxt") \
 	X(TCP_SRTT_US,       "tcp_sock.srtt_us") \
 	X(TCP_TOTAL_RETRANS, "tcp_sock.total_retrans") \
-	X(NET_INUM,          "net.ns.inum")
+	X(NET_INUM,          "net.ns.inum") \
+	X(DEV_NET,           "net_device.nd_net")
 
 enum offset {
 #define X(id, name) id,
@@ -98,21 +99,26 @@ void offsets_question(struct bpf_asm *, bool sockets);
 int offsets_answer(struct offsets *, const struct bpf_insn *, unsigned count);
 
 /*
- * Writes the SCHED_CLS program that finds net.ns.inum: run once with
- * BPF_PROG_TEST_RUN (5.8 on), it returns the offset at which inode, the number
- * of our own network namespace, stands in struct net; 0 when it did not find it.
+ * Writes the SCHED_CLS program that finds net.ns.inum and net_device.nd_net: run
+ * once with BPF_PROG_TEST_RUN (5.8 on), it returns an answer. inode is the number
+ * of our own network namespace.
  */
 void offsets_netns_question(struct bpf_asm *, const struct offsets *, uint32_t inode);
 
 /*
- * The part of it that searches, for other programs: from the socket in r3 to the
- * offset in r6, or 0. Goes to the label end when done early; fills OFFSETS_SEARCH
- * bytes below the frame pointer, through helper, the one that reads memory.
+ * The part of it that searches, for other programs: from the buffer in r3, which
+ * has a socket and a device of our own network namespace, to the answer in r6.
+ * Fills OFFSETS_SEARCH bytes below the frame pointer, through helper, the one that
+ * reads memory.
  */
 enum { OFFSETS_SEARCH = 128 };
-void offsets_netns_search(struct bpf_asm *, const struct offsets *, int32_t helper, uint32_t inode,
-                          int end);
-void offsets_netns_answer(struct offsets *, uint32_t at);
+void offsets_netns_search(struct bpf_asm *, const struct offsets *, int32_t helper, uint32_t inode);
+
+/*
+ * Takes the answer: the place of the inode in struct net, and in the upper 16 bits
+ * that of the pointer to it in struct net_device; 0: not found.
+ */
+void offsets_netns_answer(struct offsets *, uint32_t answer);
 
 /* Sets what the kernel has told in another way; OFFSET_NONE: that it is not known. */
 void offsets_told(struct offsets *, enum offset, int at);
