@@ -145,10 +145,22 @@ class CompareTest(unittest.TestCase):
         self.fails("reason PROTO_MEM", [wanted()], [shown(wanted(), reason="PROTO_MEM")],
                    "--some-reasons")
 
+    def test_same_elsewhere(self):
+        both = [shown(wanted(), netns=5), shown(wanted()), shown(closed(), netns=5)]
+        self.passes([wanted()], both, "--others-ok")
+        self.fails("nothing else shown: 2 more", [wanted()], both)
+        self.fails("seen 2", [wanted()], both + [shown(wanted())], "--others-ok")
+        self.fails("seen 2", [wanted()], both, "--others-ok", "--ignore-netns")
+
     def test_wrong_netns(self):
         self.fails("netns 5", [wanted()], [shown(wanted(), netns=5)])
         self.passes([wanted()], [shown(wanted(), netns=5)], "--ignore-netns")
         self.passes([wanted()], [shown(wanted(), netns=None)])
+        self.fails("netns None", [wanted()], [shown(wanted(), netns=None)], "--need-netns")
+        self.fails("netns 5", [wanted()], [shown(wanted(), netns=5)], "--need-netns")
+        self.passes([wanted()], [shown(wanted(), netns=None, state=None)], "--need-netns",
+                    "--no-state")
+        self.passes([wanted()], [shown(wanted())], "--need-netns")
 
     def test_optional(self):
         record = [wanted(), wanted(seq=2000, optional=True)]
