@@ -266,7 +266,7 @@ skip_copies(struct builder *b)
 	if (builder_knows(b, SKB_PKT_TYPE))
 		EMIT(b, NULL, LOAD(BPF_B, R1, SKB, SKB_PKT_TYPE), ANDI(R1, 7),
 		     JEQI(R1, PACKET_OUTGOING, COPY));
-	EMIT(b, NULL, MOVI(R9, 0), GOTO(COUNT));
+	EMIT(b, NULL, MOVI(R9, 0), GOTO(SOCKETLESS));
 }
 
 /* if (this end of the packet is not the socket's peer) goto OTHER; event.known |= bit */

@@ -6,7 +6,7 @@ struct builder;
 
 /*
  * Writes: at HAVE_SOCKET and what follows it r9 is the packet's socket and event.state its state;
- * COUNT when it has none, COPY when no packet is dropped.
+ * SOCKETLESS when it has none, COPY when no packet is dropped.
  */
 void find_socket(struct builder *);
 

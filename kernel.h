@@ -44,7 +44,7 @@ bool kernel_pid_namespace(uint64_t *dev, uint64_t *ino);
 /* Are page tables of five levels in use (x86-64, 4.14 on)? Addresses have 57 bits then, else 48. */
 bool kernel_five_levels(void);
 
-/* The inode number of our network namespace; 0 when /proc does not tell. */
+/* The inode number of our network namespace. */
 uint32_t kernel_net_namespace(void);
 
 /* A small file as one line without its newline; false (and "") when it cannot be read. */

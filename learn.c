@@ -14,6 +14,7 @@
 #include "kernel.h"
 #include "kprobes.h"
 #include "learn.h"
+#include "netns.h"
 #include "options.h"
 #include "text.h"
 #include "tracefs.h"
@@ -137,7 +138,7 @@ learn_filter(struct tracer *t)
 		            "a pid namespace\nrun tcpdrop on the host");
 		return -1;
 	}
-	return 0;
+	return netns_resolve(f, o, t->error, sizeof(t->error));
 }
 
 int

@@ -338,7 +338,8 @@ tell_counters(const struct run *run)
 	                    &tracer.names))
 		return;
 	say("the kernel counted since the start, in this network namespace:");
-	if (o->ipv4_only || o->ipv6_only || o->has_pid || o->port_count || run->ended)
+	if (o->ipv4_only || o->ipv6_only || o->has_pid || o->port_count || run->ended
+	    || tracer.filter.netns || tracer.filter.ifindex)
 		say("(filters and -c limit what is SHOWN, not what is COUNTED)");
 	say(text);
 }

@@ -17,6 +17,12 @@ static const struct options_row rows[] = {
 	  'p', OPTIONS_PID,       FIELD(pid), 0, 4194304 },
 	{ "port",       "PORT[,PORT...]",  "drops where either end has one of the ports",
 	  'P', OPTIONS_LIST,      FIELD(ports), 0, UINT16_MAX },
+	{ "interface",  "NAME",            "drops on this device",
+	  'i', OPTIONS_TEXT,      FIELD(interface), 0, 0 },
+	{ "netns-id",   "INODE",           "drops in the network namespace of this number",
+	  0,   OPTIONS_COUNT,     FIELD(netns_id), 1, UINT32_MAX },
+	{ "pid-netns",  "PID",             "drops in the network namespace of this process",
+	  0,   OPTIONS_COUNT,     FIELD(pid_netns), 1, 4194304 },
 	{ "count",      "N",               "stop after N drops",
 	  'c', OPTIONS_COUNT,     FIELD(count), 1, UINT64_MAX },
 	{ "duration",   "SECS",            "stop after SECS seconds; fractions allowed",
@@ -340,14 +346,20 @@ take_letters(struct reader *r, const char *letters, const char *next)
 }
 
 static int
+exclude(const struct reader *r, const char *one, const char *other, const char *remedy)
+{
+	return fail(r, "options '%s' and '%s' exclude each other: %s", one, other, remedy);
+}
+
+static int
 check_together(const struct reader *r)
 {
 	if (r->out->ipv4_only && r->out->ipv6_only)
-		return fail(r, "options '-4' and '-6' exclude each other: "
-		            "leave both out to see both families");
+		return exclude(r, "-4", "-6", "leave both out to see both families");
+	if (r->out->netns_id && r->out->pid_netns)
+		return exclude(r, "--netns-id", "--pid-netns", "give one of them");
 	if (r->out->json && r->out->write && !strcmp(r->out->write, "-"))
-		return fail(r, "options '-j' and '-w -' exclude each other: "
-		            "write the packets to a file");
+		return exclude(r, "-j", "-w -", "write the packets to a file");
 	return 0;
 }
 

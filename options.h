@@ -29,6 +29,9 @@ struct options {
 	bool        version;
 	bool        has_pid;
 	uint32_t    pid;        /* 0 is the idle task */
+	uint64_t    netns_id;   /* inode; 0: any */
+	uint64_t    pid_netns;  /* a process; 0: any */
+	const char *interface;  /* NULL: any */
 	unsigned    port_count; /* 0: any */
 	uint16_t    ports[OPTIONS_PORTS]; /* host byte order, no number twice */
 	uint64_t    count;      /* drops; 0: no limit */

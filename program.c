@@ -88,7 +88,7 @@ count_match(struct builder *b)
 	enum { MISSING = LOCAL };
 
 	builder_scope(b);
-	EMIT(b, "counters[cpu].matched++", LABEL(COUNT),
+	EMIT(b, "counters[cpu].matched++",
 	     CALL(BPF_FUNC_get_smp_processor_id), STORE(BPF_DW, FP, SLOT(cpu), R0),
 	     STORE(BPF_W, FP, SLOT(word), R0),
 	     LOOK_UP(MAP_COUNTERS), JEQI(R0, 0, MISSING),
@@ -210,16 +210,35 @@ read_numbers(struct builder *b)
 	EMIT(b, NULL, LABEL(NO_NUMBERS));
 }
 
+/*
+ * The socket's; of a packet without one that of its device, if it is still at hand,
+ * or of what sends it, which is no TCP socket. sk_drops tells of a socket always.
+ */
 static void
 read_netns(struct builder *b)
 {
-	if (!builder_knows(b, SOCK_NET) || !builder_knows(b, NET_INUM))
-		return;
-	EMIT(b, "netns = sk->sk_net->ns.inum", LOAD(BPF_DW, R3, SOCK, SOCK_NET),
-	     UNLESS_POINTER(R3, NO_NETNS),
-	     READ(SLOT(event.netns), 4, R3, FIELD + NET_INUM, NO_NETNS),
-	     SET_KNOWN(EVENT_HAS_NETNS),
-	     LABEL(NO_NETNS));
+	enum { OWNER = LOCAL, FOUND };
+	bool knows = builder_knows(b, SOCK_NET) && builder_knows(b, NET_INUM);
+	bool has_device = knows && builder_knows(b, DEV_NET) && b->p->probe->kind != PROBE_GROWN;
+
+	builder_scope(b);
+	if (knows)
+		EMIT(b, "netns = sk->sk_net->ns.inum", LOAD(BPF_DW, R3, SOCK, SOCK_NET));
+	if (has_device)
+		EMIT(b, "or skb->dev->nd_net->ns.inum, or skb->sk->sk_net->ns.inum",
+		     GOTO(HAVE_NET), LABEL(SOCKETLESS),
+		     LOAD(BPF_DW, R3, LINKS, SKB_DEV), UNLESS_POINTER(R3, OWNER),
+		     READ(SLOT(word), 8, R3, FIELD + DEV_NET, NO_NETNS), GOTO(FOUND),
+		     LABEL(OWNER),
+		     LOAD(BPF_DW, R3, LINKS, SKB_SK), UNLESS_POINTER(R3, NO_NETNS),
+		     READ(SLOT(word), 8, R3, FIELD + SOCK_NET, NO_NETNS),
+		     LABEL(FOUND), LOAD(BPF_DW, R3, FP, SLOT(word)), LABEL(HAVE_NET));
+	if (knows)
+		EMIT(b, NULL, UNLESS_POINTER(R3, NO_NETNS),
+		     READ(SLOT(event.netns), 4, R3, FIELD + NET_INUM, NO_NETNS),
+		     SET_KNOWN(EVENT_HAS_NETNS), LABEL(NO_NETNS));
+	if (!has_device)
+		EMIT(b, NULL, LABEL(SOCKETLESS));
 }
 
 /* The receive path clears skb->dev, and its place is an rb-tree link in a socket's queue. */
@@ -242,6 +261,31 @@ read_interface(struct builder *b)
 		     READ(SLOT(word), 4, R3, FIELD + DEV_IFINDEX, HAVE_INTERFACE),
 		     LOAD(BPF_W, R1, FP, SLOT(word)), STORE(BPF_W, FP, SLOT(event.ifindex), R1));
 	EMIT(b, NULL, LABEL(HAVE_INTERFACE));
+}
+
+/*
+ * A kprobe may know what the tracepoint behind it does not: what it leaves out here
+ * is dealt with. 0 is no namespace's number.
+ */
+static void
+filter_place(struct builder *b)
+{
+	enum { UNKNOWN = LOCAL };
+	const struct program_filter *f = b->p->filter;
+
+	builder_scope(b);
+	if (f->netns) {
+		EMIT(b, "if (netns is not the wanted one) return",
+		     LOAD(BPF_W, R1, FP, SLOT(event.netns)));
+		if (!f->netns_sure)
+			EMIT(b, NULL, JEQI(R1, 0, UNKNOWN));
+		EMIT_VALUES(b, MOV32I(R2, f->netns), JNE(R1, R2, COPY), LABEL(UNKNOWN));
+	}
+	if (f->ifindex) {
+		EMIT(b, "if (ifindex is not the wanted one) return",
+		     LOAD(BPF_W, R1, FP, SLOT(event.ifindex)));
+		EMIT_VALUES(b, JNEI(R1, (int)f->ifindex, COPY));
+	}
 }
 
 static void
@@ -378,9 +422,10 @@ program_build(struct bpf_asm *a, const struct program *p)
 	skip_taken(&b);
 	read_numbers(&b);
 	read_netns(&b);
+	read_interface(&b);
+	filter_place(&b);
 	count_match(&b);
 	mark_reported(&b);
-	read_interface(&b);
 	read_place(&b);
 	read_comm(&b);
 	read_packet(&b);

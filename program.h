@@ -22,6 +22,9 @@ struct program_filter {
 	bool     has_pid;
 	uint32_t pid;         /* thread group on the CPU */
 	uint64_t pidns_dev, pidns_ino; /* not 0: the pid namespace that pid is of (5.7 on) */
+	uint32_t netns;       /* inode of a network namespace; 0: any */
+	bool     netns_sure;  /* what is of no known one is not wanted */
+	uint32_t ifindex;     /* 0: any */
 	unsigned port_count;  /* 0: any */
 	uint16_t port[PROGRAM_PORTS]; /* host byte order; either end */
 };

@@ -190,19 +190,23 @@ find_taker(struct tracer *t)
 		                  &t->taker.end);
 }
 
+static int
+fail_offset(struct tracer *t, enum offset id)
+{
+	text_format(t->error, sizeof(t->error), "the offset %s is not known for this kernel\n"
+	            "give it with --offsets", offsets_name(id));
+	return -1;
+}
+
 int
 tracer_open(struct tracer *t)
 {
 	enum { DEFAULT_KIB = 256 };
 	const struct options *o = t->options;
-	enum offset missing = offsets_missing(&t->offsets);
 	int error;
 
-	if (missing != OFFSETS) {
-		text_format(t->error, sizeof(t->error), "the offset %s is not known for this "
-		            "kernel\ngive it with --offsets", offsets_name(missing));
-		return -1;
-	}
+	if (offsets_missing(&t->offsets) != OFFSETS)
+		return fail_offset(t, offsets_missing(&t->offsets));
 	error = rings_open(&t->rings, o->buffer_kib ? o->buffer_kib : DEFAULT_KIB, !o->quiet);
 	if (error)
 		return fail(t, STEP_RING, error);
@@ -212,8 +216,10 @@ tracer_open(struct tracer *t)
 	kprobes_open(&t->kprobes, t->reads_memory);
 	if (!t->offsets.asked && !o->offsets)
 		t->unmeasured = measure(t);
-	if (t->offsets.source[NET_INUM] == OFFSET_TABLE)
+	if (t->offsets.source[NET_INUM] < OFFSET_KERNEL)
 		measure_netns(t);
+	if (t->filter.netns_sure && t->offsets.at[NET_INUM] == OFFSET_NONE)
+		return fail_offset(t, NET_INUM);
 	find_taker(t);
 	return hooks_open(t) ? fail_probes(t) : 0;
 }

@@ -41,6 +41,15 @@ _tcpdrop()
 	--port= | --port | -P)
 		:
 		return ;;
+	--interface= | --interface | -i)
+		_tcpdrop_words $(ls /sys/class/net)
+		return ;;
+	--netns-id= | --netns-id)
+		:
+		return ;;
+	--pid-netns= | --pid-netns)
+		_tcpdrop_words $(cd /proc && echo [0-9]*)
+		return ;;
 	--count= | --count | -c)
 		:
 		return ;;
@@ -66,7 +75,7 @@ _tcpdrop()
 		[[ $cur == -* ]] || { _tcpdrop_reasons; return; } ;;
 	esac
 	if [[ $cur == -* || -z $cur ]]; then
-		_tcpdrop_words -4 --ipv4 -6 --ipv6 -p --pid -P --port -c --count -d --duration -q --quiet -t --timestamp -e --extended -o --owner -j --json -w --write -B --buffer --probe --offsets --check --dump --explain -v --verbose -h --help -V --version
+		_tcpdrop_words -4 --ipv4 -6 --ipv6 -p --pid -P --port -i --interface --netns-id --pid-netns -c --count -d --duration -q --quiet -t --timestamp -e --extended -o --owner -j --json -w --write -B --buffer --probe --offsets --check --dump --explain -v --verbose -h --help -V --version
 	fi
 } &&
 complete -F _tcpdrop tcpdrop
