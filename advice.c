@@ -28,7 +28,6 @@ static const struct remedy remedies[] = {
 	REMEDY(STEP_RING, EINVAL, "the kernel needs CONFIG_BPF_EVENTS, Linux 4.4"),
 	REMEDY(STEP_MAP, EINVAL, "the kernel lacks a BPF map type: it needs Linux 4.6"),
 	REMEDY(STEP_BUILD, ERANGE, "the offsets do not fit together: see --offsets and --check"),
-	REMEDY(STEP_BUILD, E2BIG, "ask for fewer ports"),
 	REMEDY(STEP_LOAD, EINVAL, "-v shows why; the kernel needs CONFIG_BPF_EVENTS"),
 	REMEDY(STEP_LOAD, EACCES, "the verifier refuses it: -v shows why"),
 	REMEDY(STEP_DUMP, EINVAL, "needs Linux 4.13"),

@@ -12,6 +12,7 @@ void
 bpf_asm_start(struct bpf_asm *a, unsigned first_label)
 {
 	a->count = 0;
+	a->whole = 0;
 	a->blocks = 0;
 	a->labels = first_label;
 	a->error = first_label > BPF_ASM_LABELS ? -E2BIG : 0;
@@ -42,6 +43,8 @@ bpf_asm_title(struct bpf_asm *a, const char *title)
 void
 bpf_asm_append(struct bpf_asm *a, const char *title, const struct bpf_insn *insn, size_t count)
 {
+	for (size_t i = 0; i < count; i++)
+		a->whole += insn[i].code != LABEL_OPCODE;
 	if (count > BPF_ASM_MAX - a->count)
 		a->error = -E2BIG;
 	if (title && !a->error)

@@ -11,13 +11,14 @@
 #include <stddef.h>
 
 enum {
-	BPF_ASM_MAX    = 4096, /* BPF_MAXINSNS, <linux/bpf_common.h>: the limit to 5.1 */
+	BPF_ASM_MAX    = 16384, /* with labels; distances are below 32768 */
 	BPF_ASM_BLOCKS = 128,
-	BPF_ASM_LABELS = 512,
+	BPF_ASM_LABELS = 4096,
 };
 
 struct bpf_asm {
 	unsigned        count;  /* of insn */
+	unsigned        whole;  /* of instructions, with those that found no room */
 	unsigned        blocks; /* of block */
 	unsigned        labels; /* numbers below this are taken */
 	int             error;  /* the first thing that went wrong, -errno */

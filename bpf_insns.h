@@ -40,6 +40,7 @@
 #define ADD(dst, src)    INSN(BPF_ALU64 | BPF_ADD | BPF_X, dst, src, 0, 0)
 #define ADDI(dst, imm)   INSN(BPF_ALU64 | BPF_ADD | BPF_K, dst, 0, 0, imm)
 #define SUB(dst, src)    INSN(BPF_ALU64 | BPF_SUB | BPF_X, dst, src, 0, 0)
+#define SUB32I(dst, imm) INSN(BPF_ALU | BPF_SUB | BPF_K, dst, 0, 0, (__s32)(imm))
 #define AND(dst, src)    INSN(BPF_ALU64 | BPF_AND | BPF_X, dst, src, 0, 0)
 #define ANDI(dst, imm)   INSN(BPF_ALU64 | BPF_AND | BPF_K, dst, 0, 0, imm)
 #define OR(dst, src)     INSN(BPF_ALU64 | BPF_OR | BPF_X, dst, src, 0, 0)

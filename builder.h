@@ -107,7 +107,7 @@ enum {
 	/* an offset in a READ: of this field */
 	FIELD = 0x10000,
 	/* labels: of the block's own scope, and where to go when a look-up fails */
-	OTHER = 1000, LOCAL, LOCALS = 6,
+	OTHER = 0x4000, LOCAL, LOCALS = 6,
 	/* maps */
 	MAP_COUNTERS = 0, MAP_RINGS, MAP_BELLS, MAP_CONTROL, MAP_MARKS, MAP_NOTES,
 };

@@ -303,7 +303,8 @@ check(struct tracer *t, const struct options *o)
 	int error = learn_kernel(t, o) || tracer_open(t);
 
 	if (t->usage) {
-		text_write(STDERR_FILENO, "tcpdrop: %s\ntcpdrop: try 'tcpdrop --help'\n", t->error);
+		text_say(t->error);
+		text_say("try 'tcpdrop --help'");
 		return 2;
 	}
 	to = STDOUT_FILENO;

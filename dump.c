@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <linux/version.h>
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -74,7 +75,7 @@ dump_probe(struct tracer *t, unsigned i)
 
 	if (error) {
 		text_write(STDERR_FILENO, "tcpdrop: %s: %s\n", probe_get(i)->label,
-		           text_error(-error));
+		           error == -E2BIG ? t->error : text_error(-error));
 		return 1;
 	}
 	kernel_version_text(version, sizeof(version), t->version);
@@ -113,8 +114,8 @@ dump(struct tracer *t, const struct options *o)
 	if (*o->dump && read_target(t, o->dump))
 		return 2;
 	if (learn_kernel(t, o)) {
-		text_write(STDERR_FILENO, "tcpdrop: %s\n", t->error);
-		return 2;
+		text_say(t->error);
+		return t->usage ? 2 : 1;
 	}
 	t->maps = numbered;
 	kernel_version_text(row, sizeof(row), t->offsets.row);

@@ -81,7 +81,8 @@ load_program(struct tracer *t, unsigned i, uint32_t type, uint8_t arguments,
 		return error;
 	*step = STEP_LOAD;
 	t->probe[i].count = t->text.count;
-	return tracer_load(t, type);
+	error = tracer_load(t, type);
+	return error == -E2BIG ? tracer_too_large(t) : error;
 }
 
 static int

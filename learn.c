@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "explain.h"
 #include "file.h"
+#include "filter.h"
 #include "kernel.h"
 #include "kprobes.h"
 #include "learn.h"
@@ -81,12 +83,15 @@ ask_netns(struct tracer *t)
 	return true;
 }
 
+enum { FIRST_REASONS = KERNEL_VERSION(5, 15, 0) }; /* where stable has them from 5.17 */
+static const char no_reasons[] = "this kernel gives no reasons";
+
 /* The running kernel's own list from tracefs; else ours, if we have that very kernel's. */
 static void
 learn_reasons(struct tracer *t)
 {
 	static char text[64 * 1024];
-	int dir = tracefs_open(t->reads_memory);
+	int dir = t->options->dump ? -ENOENT : tracefs_open(t->reads_memory);
 	ssize_t n = dir;
 
 	if (dir >= 0) {
@@ -97,11 +102,12 @@ learn_reasons(struct tracer *t)
 		int error = names_parse_format(&t->names, text, (size_t)n);
 
 		t->has_names = !error;
-		t->names_from = error ? "this kernel gives no reasons" : "tracefs";
+		t->names_from = error ? no_reasons : "tracefs";
 	} else {
 		t->has_names = !names_builtin(&t->names, t->version);
 		t->names_from = t->has_names ? "built-in table"
-		                             : "no tracefs and no table for this kernel: numbers";
+		                : t->version < FIRST_REASONS ? no_reasons
+		                : "no tracefs and no table for this kernel: numbers";
 	}
 }
 
@@ -120,6 +126,58 @@ learn_consumed(struct tracer *t)
 }
 
 static int
+fail_reason(struct tracer *t, const struct filter_node *n, const char *name)
+{
+	char what[200], near[160];
+
+	near[0] = '\0';
+	t->usage = t->has_names || t->subsystems.table;
+	if (!t->usage)
+		text_format(what, sizeof(what), "no name: %s", t->names_from);
+	else
+		text_format(what, sizeof(what), "a reason of this kernel%s%s",
+		            explain_near(near, sizeof(near), name) ? "; near: " : "", near);
+	filter_point(t->error, sizeof(t->error), t->expression.text, n->low, n->high, what);
+	return -1;
+}
+
+/* A number is taken as shown, a name as this kernel has it. */
+static int
+name_reason(struct tracer *t, struct filter_node *n)
+{
+	const char *end;
+	char name[SUBSYSTEMS_NAME + 16]; /* room for SKB_DROP_REASON_ */
+	int64_t number;
+	uint32_t code;
+
+	text_format(name, sizeof(name), "%.*s", (int)n->high, t->expression.text + n->low);
+	end = name;
+	number = text_number(&end);
+	if (number >= 0 && number <= INT32_MAX && !*end && t->names_from != no_reasons)
+		code = (uint32_t)number;
+	else if (names_reason_code(&t->names, name, &code)
+	         && (t->options->dump || subsystems_code(&t->subsystems, t->read, name, &code)))
+		return fail_reason(t, n, name);
+	n->kind = FILTER_REASON;
+	n->low = n->high = code;
+	return 0;
+}
+
+static int
+learn_expression(struct tracer *t)
+{
+	struct filter *f = &t->expression;
+
+	for (unsigned i = 1; i <= f->count; i++)
+		if (f->node[i].kind == FILTER_REASON_NAME && name_reason(t, &f->node[i]))
+			return -1;
+	if (!filter_ports(f, t->options->ports, t->options->port_count))
+		return 0;
+	text_format(t->error, sizeof(t->error), "the expression is too long");
+	return -1;
+}
+
+static int
 learn_filter(struct tracer *t)
 {
 	const struct options *o = t->options;
@@ -128,9 +186,9 @@ learn_filter(struct tracer *t)
 	f->family = o->ipv4_only ? 4 : o->ipv6_only ? 6 : 0;
 	f->has_pid = o->has_pid;
 	f->pid = o->pid;
-	f->port_count = o->port_count;
-	for (unsigned i = 0; i < o->port_count; i++)
-		f->port[i] = o->ports[i];
+	f->expression = &t->expression;
+	if (learn_expression(t))
+		return -1;
 	/* bpf_get_ns_current_pid_tgid() is there from 5.7 on */
 	if (o->has_pid && kernel_pid_namespace(&f->pidns_dev, &f->pidns_ino)
 	    && t->version < KERNEL_VERSION(5, 7, 0)) {
@@ -158,9 +216,10 @@ learn_kernel(struct tracer *t, const struct options *o)
 		raise_limit(RLIMIT_MEMLOCK);
 		ask_offsets(t);
 		t->reads_memory = ask_netns(t) || t->version < KERNEL_VERSION(5, 8, 0);
-		learn_reasons(t);
-		learn_consumed(t);
 	}
+	learn_reasons(t);
+	if (!o->dump)
+		learn_consumed(t);
 	t->usage = o->offsets
 	           && offsets_override(&t->offsets, o->offsets, t->error, sizeof(t->error));
 	t->set = PROBE_ALL;

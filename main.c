@@ -23,6 +23,7 @@
 #include "drop.h"
 #include "dump.h"
 #include "explain.h"
+#include "filter.h"
 #include "format.h"
 #include "hooks.h"
 #include "kallsyms.h"
@@ -74,12 +75,7 @@ static void
 say(const char *text)
 {
 	progress_clear(&progress);
-	while (*text) {
-		size_t n = text_until(text, "\n");
-
-		text_write(STDERR_FILENO, "tcpdrop: %.*s\n", (int)n, text);
-		text += n + (text[n] == '\n');
-	}
+	text_say(text);
 }
 
 static uint64_t
@@ -338,7 +334,7 @@ tell_counters(const struct run *run)
 	                    &tracer.names))
 		return;
 	say("the kernel counted since the start, in this network namespace:");
-	if (o->ipv4_only || o->ipv6_only || o->has_pid || o->port_count || run->ended
+	if (o->ipv4_only || o->ipv6_only || o->has_pid || tracer.expression.root || run->ended
 	    || tracer.filter.netns || tracer.filter.ifindex)
 		say("(filters and -c limit what is SHOWN, not what is COUNTED)");
 	say(text);
@@ -525,7 +521,7 @@ int
 main(int argc, char **argv)
 {
 	static struct options o;
-	char error[256];
+	char error[FILTER_ERROR];
 
 	out.fd = STDOUT_FILENO;
 	if (options_parse(&o, argc, argv, error, sizeof(error))) {
@@ -541,6 +537,11 @@ main(int argc, char **argv)
 		                        : (size_t)text_format(end, left, "%s\n", version));
 		output_flush(&out);
 		return text_unwritten(out.error);
+	}
+	if (filter_parse(&tracer.expression, o.expression, error, sizeof(error))) {
+		say(error);
+		say(try_help);
+		return 2;
 	}
 	if (o.explain)
 		return explain(&o);

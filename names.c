@@ -35,6 +35,7 @@ static const char flags_names[][4] = {
 enum {
 	STATES = sizeof(states) / sizeof(states[0]),
 	FLAGS  = sizeof(flags_names) / sizeof(flags_names[0]),
+	NAMES_LONGEST = 64,
 };
 
 static const char prefix[] = "SKB_DROP_REASON_";
@@ -200,7 +201,7 @@ names_reason_code(const struct names *names, const char *name, uint32_t *code)
 {
 	name = without_prefix(name);
 	for (uint32_t i = 0; i < NAMES_REASONS; i++) {
-		if (names->at[i] && !strcasecmp(names->text + names->at[i], name)) {
+		if (names->at[i] && !strncasecmp(names->text + names->at[i], name, NAMES_LONGEST)) {
 			*code = i;
 			return 0;
 		}
@@ -241,7 +242,7 @@ int
 names_state_code(const char *name, uint8_t *state)
 {
 	for (uint8_t i = 1; i < STATES; i++) {
-		if (!strcasecmp(states[i], name)) {
+		if (!strncasecmp(states[i], name, NAMES_LONGEST)) {
 			*state = i;
 			return 0;
 		}

@@ -345,6 +345,22 @@ take_letters(struct reader *r, const char *letters, const char *next)
 	return 1;
 }
 
+/* Operands are one expression, as tcpdump has it. */
+static int
+add_operand(const struct reader *r, size_t *used, const char *word)
+{
+	char *text = r->out->expression;
+	size_t n = strlen(word);
+
+	if (n >= OPTIONS_EXPRESSION - *used - 1)
+		return fail(r, "the expression is longer than %d bytes", OPTIONS_EXPRESSION - 2);
+	if (*used)
+		text[(*used)++] = ' ';
+	memcpy(text + *used, word, n + 1);
+	*used += n;
+	return 1;
+}
+
 static int
 exclude(const struct reader *r, const char *one, const char *other, const char *remedy)
 {
@@ -368,6 +384,7 @@ options_parse(struct options *out, int argc, char **argv, char *err, size_t size
 {
 	struct reader r = { .out = out, .err = err, .size = size };
 	bool over = false; /* "--" was there: operands follow */
+	size_t used = 0;
 
 	*out = (struct options){ 0 };
 	for (int i = 1, taken; i < argc && !out->help && !out->version; i += taken) {
@@ -377,7 +394,7 @@ options_parse(struct options *out, int argc, char **argv, char *err, size_t size
 		if (!over && !strcmp(argument, "--"))
 			over = true;
 		else if (over || argument[0] != '-' || !argument[1])
-			return fail(&r, "unexpected '%s': expected options only", argument);
+			taken = add_operand(&r, &used, argument);
 		else if (argument[1] == '-')
 			taken = take_long(&r, argument + 2, next);
 		else
@@ -425,11 +442,14 @@ options_usage(char *buf, size_t size)
 {
 	struct usage t = { .buf = buf, .size = size };
 
-	add(&t, "Usage: tcpdrop [options]\n"
+	add(&t, "Usage: tcpdrop [options] [expression]\n"
 	    "Show every TCP packet that the kernel drops: its addresses, the state of its\n"
 	    "socket, the reason and the kernel stack.\n"
 	    "\n");
 	for (unsigned i = 0; i < ROWS; i++)
 		add_row(&t, &rows[i]);
+	add(&t, "\n"
+	    "expression: which drops, as in tcpdump: [src|dst] host, net, port, portrange;\n"
+	    "ip, ip6; reason NAME, state NAME; and, or, not, parentheses\n");
 	return t.used;
 }

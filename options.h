@@ -13,6 +13,7 @@
 enum {
 	OPTIONS_PORTS   = 64,
 	OPTIONS_COLUMNS = 80,   /* no line of the usage text is longer */
+	OPTIONS_EXPRESSION = 16384,
 };
 
 struct options {
@@ -42,6 +43,7 @@ struct options {
 	const char *dump;       /* NULL: not given; "": this kernel */
 	const char *explain;    /* NULL: not given; "": all reasons */
 	const char *write;      /* a file of packets; NULL: not given; "-": standard output */
+	char        expression[OPTIONS_EXPRESSION]; /* the operands, with blanks between */
 };
 
 /* What kind of value an option takes. */

@@ -10,6 +10,8 @@
 
 #include "arch.h"
 #include "builder.h"
+#include "filter.h"
+#include "filter_program.h"
 #include "find_packet.h"
 #include "find_socket.h"
 #include "notes.h"
@@ -38,22 +40,17 @@ filter_pid(struct builder *b)
 	EMIT_VALUES(b, MOV32I(R1, f->pid), JNE(R0, R1, DONE));
 }
 
+/*
+ * The state is known late. What is refused then is dealt with: the tracepoint
+ * might find no socket and think otherwise.
+ */
 static void
-filter_ports(struct builder *b)
+filter_expression(struct builder *b, bool late)
 {
-	const struct program_filter *f = b->p->filter;
-	enum { MATCH = LOCAL };
+	const struct filter *f = b->p->filter->expression;
 
-	builder_scope(b);
-	if (!f->port_count)
-		return;
-	EMIT(b, "if (neither port is wanted) return",
-	     LOAD(BPF_B, R1, FP, SLOT(event.tcp_bytes)), JEQI(R1, 0, DONE),
-	     LOAD(BPF_H, R1, FP, SLOT(event.tcp)), BE(R1, 16),
-	     LOAD(BPF_H, R2, FP, SLOT(event.tcp) + 2), BE(R2, 16));
-	for (unsigned i = 0; i < f->port_count; i++)
-		EMIT_VALUES(b, JEQI(R1, f->port[i], MATCH), JEQI(R2, f->port[i], MATCH));
-	EMIT(b, NULL, GOTO(DONE), LABEL(MATCH));
+	if (f && f->root && f->has_state == late)
+		filter_program(b, f, late ? COPY : DONE);
 }
 
 /*
@@ -291,19 +288,21 @@ filter_place(struct builder *b)
 static void
 read_place(struct builder *b)
 {
-	const struct probe *probe = b->p->probe;
-
 	EMIT(b, "length = skb->data + skb->len - network header",
 	     LOAD(BPF_DW, R1, SKB, SKB_DATA), LOAD(BPF_W, R2, SKB, SKB_LEN),
 	     ADD(R1, R2), LOAD(BPF_DW, R2, FP, SLOT(network)), SUB(R1, R2),
 	     STORE(BPF_W, FP, SLOT(event.length), R1));
 	EMIT_VALUES(b, STOREI(BPF_B, FP, SLOT(event.probe), b->p->index));
-	if (builder_given(b, probe->reason)) {
-		bpf_asm_title(b->a, "reason");
-		builder_reason(b, R1);
-		EMIT(b, NULL, STORE(BPF_W, FP, SLOT(event.reason), R1),
-		     SET_KNOWN(EVENT_HAS_REASON));
-	}
+}
+
+static void
+read_reason(struct builder *b)
+{
+	if (!builder_given(b, b->p->probe->reason))
+		return;
+	bpf_asm_title(b->a, "reason");
+	builder_reason(b, R1);
+	EMIT(b, NULL, STORE(BPF_W, FP, SLOT(event.reason), R1), SET_KNOWN(EVENT_HAS_REASON));
 }
 
 static void
@@ -414,7 +413,8 @@ program_build(struct bpf_asm *a, const struct program *p)
 	bpf_asm_start(a, LABELS);
 	find_packet(&b);
 	filter_pid(&b);
-	filter_ports(&b);
+	read_reason(&b);
+	filter_expression(&b, false);
 	skip_reported(&b);
 	read_location(&b);
 	skip_members(&b);
@@ -424,6 +424,7 @@ program_build(struct bpf_asm *a, const struct program *p)
 	read_netns(&b);
 	read_interface(&b);
 	filter_place(&b);
+	filter_expression(&b, true);
 	count_match(&b);
 	mark_reported(&b);
 	read_place(&b);

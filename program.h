@@ -10,11 +10,10 @@
 #include <stdint.h>
 
 struct bpf_asm;
+struct filter;
 struct inlined_site;
 struct offsets;
 struct probe;
-
-enum { PROGRAM_PORTS = 64 };
 
 /* Which drops are wanted. Everything set must hold. */
 struct program_filter {
@@ -25,8 +24,7 @@ struct program_filter {
 	uint32_t netns;       /* inode of a network namespace; 0: any */
 	bool     netns_sure;  /* what is of no known one is not wanted */
 	uint32_t ifindex;     /* 0: any */
-	unsigned port_count;  /* 0: any */
-	uint16_t port[PROGRAM_PORTS]; /* host byte order; either end */
+	const struct filter *expression; /* with numbers of reasons; NULL: none */
 };
 
 /* Maps by file descriptor. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #include "kallsyms.h"
 #include "peek.h"
@@ -28,36 +30,70 @@ is_name(const char *name)
 	return n && !name[n];
 }
 
-static bool
-read_name(const struct subsystems *s, int32_t helper, uint32_t reason, char *name)
+/* How many reasons the subsystem has; it fills in list. */
+static uint64_t
+read_list(const struct subsystems *s, int32_t helper, uint32_t subsystem, struct list *list)
 {
-	uint64_t at, number = reason & 0xffff;
-	struct list list;
+	uint64_t at;
 
-	return reason >> 16 < SUBSYSTEMS
-	       && !peek(helper, s->table + (reason >> 16) * sizeof(at), &at, sizeof(at)) && at
-	       && !peek(helper, at, &list, sizeof(list))
-	       && number < list.count && list.count <= REASONS
-	       && !peek(helper, list.reasons + number * sizeof(at), &at, sizeof(at)) && at
+	return subsystem < SUBSYSTEMS
+	       && !peek(helper, s->table + subsystem * sizeof(at), &at, sizeof(at)) && at
+	       && !peek(helper, at, list, sizeof(*list))
+	       && list->count <= REASONS ? list->count : 0;
+}
+
+static bool
+read_name(const struct list *list, int32_t helper, uint64_t number, char *name)
+{
+	uint64_t at;
+
+	return !peek(helper, list->reasons + number * sizeof(at), &at, sizeof(at)) && at
 	       && !peek(helper, at, name, SUBSYSTEMS_NAME) && is_name(name);
+}
+
+static uint64_t
+find_table(struct subsystems *s)
+{
+	if (!s->searched)
+		s->table = kallsyms_address("/proc/kallsyms", "drop_reasons_by_subsys");
+	s->searched = true;
+	return s->table;
 }
 
 const char *
 subsystems_name(struct subsystems *s, int32_t helper, uint32_t reason)
 {
+	struct list list;
 	char *name;
 
-	if (!s->searched)
-		s->table = kallsyms_address("/proc/kallsyms", "drop_reasons_by_subsys");
-	s->searched = true;
 	for (unsigned i = 0; i < s->count; i++)
 		if (s->kept[i].reason == reason)
 			return s->kept[i].name[0] ? s->kept[i].name : NULL;
-	if (!s->table || s->count == SUBSYSTEMS_NAMES)
+	if (!find_table(s) || s->count == SUBSYSTEMS_NAMES)
 		return NULL;
 	name = s->kept[s->count].name;
 	s->kept[s->count++].reason = reason;
-	if (!read_name(s, helper, reason, name))
+	if ((reason & 0xffff) >= read_list(s, helper, reason >> 16, &list)
+	    || !read_name(&list, helper, reason & 0xffff, name))
 		name[0] = '\0';
 	return name[0] ? name : NULL;
+}
+
+int
+subsystems_code(struct subsystems *s, int32_t helper, const char *name, uint32_t *code)
+{
+	char known[SUBSYSTEMS_NAME];
+	struct list list;
+
+	if (!strncasecmp(name, "SKB_DROP_REASON_", 16))
+		name += 16;
+	for (uint32_t i = 0; find_table(s) && i < SUBSYSTEMS; i++) {
+		uint64_t count = read_list(s, helper, i, &list);
+
+		for (*code = i << 16; (*code & 0xffff) < count; ++*code)
+			if (read_name(&list, helper, *code & 0xffff, known)
+			    && !strncasecmp(known, name, SUBSYSTEMS_NAME))
+				return 0;
+	}
+	return -ENOENT;
 }

@@ -29,4 +29,7 @@ struct subsystems {
  */
 const char *subsystems_name(struct subsystems *, int32_t helper, uint32_t reason);
 
+/* The number of a name in any case, with or without SKB_DROP_REASON_: 0 or -ENOENT. */
+int subsystems_code(struct subsystems *, int32_t helper, const char *name, uint32_t *code);
+
 #endif

@@ -172,6 +172,17 @@ text_write(int fd, const char *format, ...)
 	return write(fd, buf, (size_t)n) == n ? 0 : errno ? -errno : -EIO;
 }
 
+void
+text_say(const char *lines)
+{
+	while (*lines) {
+		size_t n = text_until(lines, "\n");
+
+		text_write(2, "tcpdrop: %.*s\n", (int)n, lines);
+		lines += n + (lines[n] == '\n');
+	}
+}
+
 size_t
 text_until(const char *s, const char *stops)
 {

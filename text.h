@@ -22,6 +22,9 @@ int text_vformat(char *buf, size_t size, const char *format, va_list arguments);
 __attribute__((format(printf, 2, 3)))
 int text_write(int fd, const char *format, ...);
 
+/* Each line of it to standard error, as a message of ours. */
+void text_say(const char *lines);
+
 /* How many bytes come before the first of stops, or the end: strcspn(3) without its table. */
 size_t text_until(const char *s, const char *stops);
 

@@ -22,6 +22,8 @@
 #include "tracer.h"
 
 enum {
+	UNLIMITED      = KERNEL_VERSION(5, 2, 0), /* before it BPF_MAXINSNS, <linux/bpf_common.h> */
+	MOST           = 4096,
 	FEWER_CALLS    = KERNEL_VERSION(6, 1, 0), /* skb_release_data() frees its list itself */
 	MARKS          = 1024, /* buffers between a kprobe and the tracepoint within: a few a CPU */
 	MEMBARRIER_ALL = 1,    /* MEMBARRIER_CMD_GLOBAL, <linux/membarrier.h>, 4.3 on */
@@ -36,6 +38,16 @@ fail(struct tracer *t, enum step step, int error)
 	text_format(t->error, sizeof(t->error), "%s: %s%s%s", advice_step(step), text_error(-error),
 	         remedy[0] ? "\n" : "", remedy);
 	return -1;
+}
+
+int
+tracer_too_large(struct tracer *t)
+{
+	text_format(t->error, sizeof(t->error), "%u instructions are too many for this kernel%s: "
+	            "ask for less in the expression", t->text.whole,
+	            t->version < UNLIMITED ? ", which takes 4096" : "");
+	t->too_large = true;
+	return -E2BIG;
 }
 
 /* Loads, with the verifier's log on failure only: writing it costs time. */
@@ -112,10 +124,14 @@ int
 tracer_build(struct tracer *t, unsigned probe, uint8_t arguments, const struct inlined_site *site)
 {
 	struct program p = describe(t, probe);
+	int error;
 
 	p.arguments = arguments;
 	p.site = site;
-	return program_build(&t->text, &p);
+	error = program_build(&t->text, &p);
+	if (error == -E2BIG || (t->text.count > MOST && t->version < UNLIMITED))
+		error = tracer_too_large(t);
+	return error;
 }
 
 int
@@ -221,7 +237,8 @@ tracer_open(struct tracer *t)
 	if (t->filter.netns_sure && t->offsets.at[NET_INUM] == OFFSET_NONE)
 		return fail_offset(t, NET_INUM);
 	find_taker(t);
-	return hooks_open(t) ? fail_probes(t) : 0;
+	error = hooks_open(t);
+	return t->too_large ? -1 : error ? fail_probes(t) : 0;
 }
 
 int

@@ -9,6 +9,7 @@
 
 #include "advice.h"
 #include "bpf_asm.h"
+#include "filter.h"
 #include "inlined.h"
 #include "kallsyms.h"
 #include "kprobes.h"
@@ -62,6 +63,7 @@ struct tracer {
 	bool                  sites_searched;
 	bool                  drops_with_reasons; /* tcp_drop() frees with what gives reasons */
 	unsigned              sites_probed;
+	bool                  too_large;     /* the program is, for this kernel: error says so */
 	int                   sites_error;   /* -errno of looking for inlined tcp_drop() */
 	bool                  release_searched;
 	struct program_control control;
@@ -78,6 +80,7 @@ struct tracer {
 	struct tracer_probe   probe[PROBES];
 	struct offsets        offsets;
 	struct program_filter filter;
+	struct filter         expression;
 	struct kallsyms       symbols;
 	struct inlined        inlined;       /* sites of tcp_drop() in the kernel's text */
 	struct tracer_hook    hook[INLINED_MAX + 3 * PROBES];
@@ -132,6 +135,9 @@ int tracer_build(struct tracer *, unsigned probe, uint8_t arguments, const struc
 
 /* The same for the program of its notes. */
 int tracer_build_note(struct tracer *, unsigned probe);
+
+/* Says so in error, of the program in text: -E2BIG. */
+int tracer_too_large(struct tracer *);
 
 void tracer_close(struct tracer *);
 

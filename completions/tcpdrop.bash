@@ -73,9 +73,14 @@ _tcpdrop()
 		return ;;
 	--explain= | --explain)
 		[[ $cur == -* ]] || { _tcpdrop_reasons; return; } ;;
+	reason)
+		_tcpdrop_reasons
+		return ;;
 	esac
 	if [[ $cur == -* || -z $cur ]]; then
 		_tcpdrop_words -4 --ipv4 -6 --ipv6 -p --pid -P --port -i --interface --netns-id --pid-netns -c --count -d --duration -q --quiet -t --timestamp -e --extended -o --owner -j --json -w --write -B --buffer --probe --offsets --check --dump --explain -v --verbose -h --help -V --version
+	else
+		_tcpdrop_words src dst host net port portrange ip ip6 and or not reason state
 	fi
 } &&
 complete -F _tcpdrop tcpdrop

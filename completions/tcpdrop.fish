@@ -5,7 +5,7 @@ function __tcpdrop_reasons
 	tcpdrop --explain 2>/dev/null | sed -n 's/,//g; /^[A-Za-z]/p' | string split " "
 end
 
-complete -c tcpdrop -f
+complete -c tcpdrop -f -a 'src dst host net port portrange ip ip6 and or not reason state'
 complete -c tcpdrop -s 4 -l ipv4 -d 'IPv4 only'
 complete -c tcpdrop -s 6 -l ipv6 -d 'IPv6 only'
 complete -c tcpdrop -s p -l pid -x -a '(__fish_complete_pids)' -d 'drops while PID was on the CPU; 0 is the idle task'

@@ -637,8 +637,7 @@ test_filters(const struct kernel *k)
 
 		world_make(&w, k, &packet);
 		w.filter.family = filter_rows[i].family;
-		w.filter.port_count = filter_rows[i].ports;
-		memcpy(w.filter.port, filter_rows[i].port, sizeof(filter_rows[i].port));
+		world_filter(&w, NULL, filter_rows[i].port, filter_rows[i].ports);
 		set_pid(&w, filter_rows[i].pid);
 		tell(world_expect(&w, filter_rows[i].shown), filter_rows[i].name, k);
 	}
@@ -874,8 +873,7 @@ no_mark(const struct kernel *kprobe)
 	world_put_skb(&w, SKB_USERS, 2, 4);
 	DEMAND(!world_expect(&w, false) && !w.run.marks);
 	world_make(&w, kprobe, NULL);
-	w.filter.port_count = 1;
-	w.filter.port[0] = 80;
+	world_filter(&w, "port 80", NULL, 0);
 	DEMAND(!world_expect(&w, false) && !w.run.marks);
 	world_make(&w, kprobe, &udp);
 	DEMAND(!world_expect(&w, false) && !w.run.marks);
@@ -895,6 +893,54 @@ copy(const struct kernel *kprobe, const struct kernel *tracepoint)
 	carry(&t, &k);
 	DEMAND(!world_expect(&t, false));
 	DEMAND(t.run.marks == 0);
+	return NULL;
+}
+
+/*
+ * The tracepoint sees no socket, and would show what the kprobe has left out for
+ * its state; what the kprobe has shown it must not show again.
+ */
+static const char *
+state(const struct kernel *kprobe, const struct kernel *tracepoint)
+{
+	static const char *const wanted[] = {
+		"state none", "not state established", "state established",
+	};
+	static struct world k, t;
+
+	for (unsigned i = 0; i < COUNT(wanted); i++) {
+		world_make(&k, kprobe, NULL);
+		world_filter(&k, wanted[i], NULL, 0);
+		if (k.probe->sk)
+			world_set_argument(&k, k.probe->sk, world_sock(&k, RECEIVER));
+		else
+			world_set_register(&k, 3, world_sock(&k, RECEIVER));
+		DEMAND(!world_expect(&k, i == 2));
+		DEMAND(k.run.marks == 1);
+		world_make(&t, tracepoint, NULL);
+		world_filter(&t, wanted[i], NULL, 0);
+		carry(&t, &k);
+		DEMAND(!world_expect(&t, false));
+		DEMAND(t.run.marks == 0);
+	}
+	return NULL;
+}
+
+/* What is left out for its headers or its reason the tracepoint leaves out by itself. */
+static const char *
+unmarked(const struct kernel *kprobe, const struct kernel *tracepoint)
+{
+	static const char *const wanted[] = { "port 80", "reason 41", "ip6" };
+	static struct world w;
+
+	for (unsigned i = 0; i < COUNT(wanted); i++) {
+		world_make(&w, kprobe, NULL);
+		world_filter(&w, wanted[i], NULL, 0);
+		DEMAND(!world_expect(&w, false) && !w.run.marks);
+		world_make(&w, tracepoint, NULL);
+		world_filter(&w, wanted[i], NULL, 0);
+		DEMAND(!world_expect(&w, false) && !w.run.marks);
+	}
 	return NULL;
 }
 
@@ -933,6 +979,8 @@ test_once(void)
 		tell(interrupted(k, t), "an interrupt drops another in between", k);
 		tell(no_mark(k), "what is left alone is not marked", k);
 		tell(copy(k, t), "a copy, by the registers", k);
+		tell(state(k, t), "by the state, which only a kprobe sees", k);
+		tell(unmarked(k, t), "by headers and reason", k);
 		tell(marks_full(k), "no room for a mark", k);
 		tell(alone(k), "without marks, a kprobe", k);
 		tell(alone(t), "without marks, the tracepoint", t);

@@ -99,6 +99,10 @@ static const struct {
 	{ "-P 65535",             NUMBER(ports[0]), 65535 },
 	{ "--explain -q",         NUMBER(quiet), 1 },
 	{ "--explain XDP -q",     NUMBER(quiet), 1 },
+	{ "port 443 -q",          NUMBER(quiet), 1 },
+	{ "-- port 443 -q",       NUMBER(quiet), 0 },
+	{ "port -p 17 443",       NUMBER(pid), 17 },
+	{ "- -q",                 NUMBER(quiet), 1 },
 	{ "--explain -c 5",       NUMBER(count), 5 },
 	{ "--",                   NUMBER(check), 0 },
 };
@@ -139,6 +143,26 @@ static const struct {
 	{ "-j -w file",              offsetof(struct options, write), "file" },
 };
 
+/* The operands, wherever they stand. */
+static const struct {
+	const char *line;
+	const char *want;
+} expressions[] = {
+	{ "",                          "" },
+	{ "_",                         "" },
+	{ "host",                      "host" },
+	{ "port 443 or 80",            "port 443 or 80" },
+	{ "-q port 443 -c 5 or 80 -j", "port 443 or 80" },
+	{ "-- port -c 5",              "port -c 5" },
+	{ "port -- -4",                "port -4" },
+	{ "_ port _ 443 _",            "port  443 " },
+	{ "-",                         "-" },
+	{ "--explain XDP port 1",      "port 1" },
+	{ "--explain -- XDP",          "XDP" },
+	{ "--dump 5.10",               "5.10" },
+	{ "port 1 -h or 2",            "port 1" },
+};
+
 static const struct {
 	const char *line;
 	const char *want;
@@ -156,12 +180,6 @@ static const struct {
 	{ "--pid",          "option '--pid' needs an argument: PID" },
 	{ "--port",         "option '--port' needs an argument: PORT[,PORT...]" },
 	{ "--quiet=yes",    "option '--quiet' takes no argument, got 'yes'" },
-	{ "host",           "unexpected 'host': expected options only" },
-	{ "port 443 -q",    "unexpected 'port': expected options only" },
-	{ "-q -- -4",       "unexpected '-4': expected options only" },
-	{ "--dump 5.10",    "unexpected '5.10': expected options only" },
-	{ "_",              "unexpected '': expected options only" },
-	{ "-",              "unexpected '-': expected options only" },
 	{ "-4 -6",          "options '-4' and '-6' exclude each other: "
 	                    "leave both out to see both families" },
 	{ "--ipv6 -q -4",   "options '-4' and '-6' exclude each other: "
@@ -232,16 +250,12 @@ static const struct {
 	{ "--dump=",        "option '--dump': expected VERSION,ARCH, got ''" },
 	{ "--explain=",     "option '--explain': expected REASON, got ''" },
 	{ "--explain _",    "option '--explain': expected REASON, got ''" },
-	{ "--explain XDP TCP_CSUM", "unexpected 'TCP_CSUM': expected options only" },
-	{ "--explain=XDP TCP_CSUM", "unexpected 'TCP_CSUM': expected options only" },
-	{ "--explain -q XDP", "unexpected 'XDP': expected options only" },
 	{ "-w",             "option '-w' needs an argument: FILE" },
 	{ "--write=",       "option '--write': expected FILE, got ''" },
 	{ "-j -w -",        "options '-j' and '-w -' exclude each other: "
 	                    "write the packets to a file" },
 	{ "-w - --json",    "options '-j' and '-w -' exclude each other: "
 	                    "write the packets to a file" },
-	{ "--explain -- XDP", "unexpected 'XDP': expected options only" },
 };
 
 static uint64_t
@@ -280,6 +294,29 @@ test_texts(void)
 		memcpy(&got, (char *)&o + texts[i].field, sizeof(got));
 		CHECK_STR(got, texts[i].want, "text: %s", texts[i].line);
 	}
+}
+
+static void
+test_expressions(void)
+{
+	static char word[OPTIONS_EXPRESSION + 8], small[] = "x";
+	char *argv[] = { small, word, small, NULL }, err[256];
+	struct options o;
+
+	for (size_t i = 0; i < COUNT(expressions); i++) {
+		CHECK_INT(parse(expressions[i].line, &o, err, sizeof(err)), 0, "parse: %s",
+		          expressions[i].line);
+		CHECK_STR(o.expression, expressions[i].want, "expression: %s", expressions[i].line);
+	}
+	for (int n = OPTIONS_EXPRESSION - 5; n < OPTIONS_EXPRESSION + 5; n++) {
+		memset(word, 'w', sizeof(word));
+		word[n] = '\0';
+		CHECK_INT(options_parse(&o, 2, argv, err, sizeof(err)),
+		          n < OPTIONS_EXPRESSION - 1 ? 0 : -1, "a word of %d bytes", n);
+		CHECK_INT(options_parse(&o, 3, argv, err, sizeof(err)),
+		          n < OPTIONS_EXPRESSION - 2 ? 0 : -1, "a word of %d bytes and another", n);
+	}
+	CHECK_STR(err, "the expression is longer than 16382 bytes", "too long: said");
 }
 
 static void
@@ -401,6 +438,7 @@ main(void)
 {
 	test_numbers();
 	test_texts();
+	test_expressions();
 	test_errors();
 	test_ports();
 	test_no_arguments();

@@ -15,6 +15,7 @@
 
 #include "../attach.h"
 #include "../bpf_asm.h"
+#include "../filter.h"
 #include "../inlined.h"
 #include "../kernel.h"
 #include "../notes.h"
@@ -28,6 +29,7 @@ enum { RAW_TRACEPOINT = PROBES - 2 };
 static struct bpf_asm code;
 static struct offsets offsets;
 static bool packet; /* its bytes are asked for */
+static struct filter expression;
 
 static const struct program_maps numbered = {
 	.counters = 0, .rings = 1, .bells = 2, .control = 3, .marks = 4, .notes = 5,
@@ -40,26 +42,72 @@ static const uint32_t versions[] = {
 	KERNEL_VERSION(6, 18, 15), KERNEL_VERSION(7, 3, 4),
 };
 
-static const struct filter {
+/* Lists that a verifier which follows each way apart does not get through. */
+static char wide[4096];
+
+static void
+make_wide(void)
+{
+	size_t n = (size_t)snprintf(wide, sizeof(wide), "(port 0");
+
+	for (int i = 1; i < 64; i++)
+		n += (size_t)snprintf(wide + n, sizeof(wide) - n, " or %d", i);
+	n += (size_t)snprintf(wide + n, sizeof(wide) - n, ") and (not portrange 0-100");
+	for (int i = 64; i > 0; i--)
+		n += (size_t)snprintf(wide + n, sizeof(wide) - n, " and %d-%d", i, 60000 + i);
+	n += (size_t)snprintf(wide + n, sizeof(wide) - n, ") or (state listen and (reason 0");
+	for (int i = 1; i < 40; i++)
+		n += (size_t)snprintf(wide + n, sizeof(wide) - n, " or %d", i);
+	n += (size_t)snprintf(wide + n, sizeof(wide) - n, ")) or (host 10.0.0.1");
+	for (int i = 1; i < 16; i++)
+		n += (size_t)snprintf(wide + n, sizeof(wide) - n,
+		                      " or 10.%d.255.200 or 2001:db8::%d", i, i);
+	snprintf(wide + n, sizeof(wide) - n, ")");
+}
+
+static const struct sample {
 	const char           *name;
 	struct program_filter filter;
+	const char           *text; /* the expression; reasons are numbers */
 } filters[] = {
-	{ "none",  { 0 } },
-	{ "ipv4",  { .family = 4 } },
-	{ "ipv6",  { .family = 6 } },
-	{ "pid",   { .has_pid = true, .pid = 4294967295 } },
-	{ "pidns", { .has_pid = true, .pid = 17, .pidns_dev = 4, .pidns_ino = 0xf0000afe } },
-	{ "ports", { .port_count = 3, .port = { 443, 80, 65535 } } },
-	{ "netns", { .netns = 0xf0000afe, .netns_sure = true, .ifindex = 7 } },
-	{ "lo",    { .netns = 0xf0000afe, .ifindex = 1 } },
+	{ "none",  { 0 }, NULL },
+	{ "ipv4",  { .family = 4 }, NULL },
+	{ "ipv6",  { .family = 6 }, NULL },
+	{ "pid",   { .has_pid = true, .pid = 4294967295 }, NULL },
+	{ "pidns", { .has_pid = true, .pid = 17, .pidns_dev = 4, .pidns_ino = 0xf0000afe }, NULL },
+	{ "words", { 0 }, "host 10.1.2.3 or 2001:db8::1 and not (net 10.1 or port 80 or portrange 90-99)" },
+	{ "state", { 0 }, "src net 2001:db8:8000::/33 and (state listen or none) or reason 2 or 65537" },
+	{ "ports", { 0 }, "src port 443 or 80 or 65535 or 1 or 2 or 3 or 4 or 5 or 6 or 7 or 8 or 9" },
+	{ "wide",  { 0 }, wide },
+	{ "netns", { .netns = 0xf0000afe, .netns_sure = true, .ifindex = 7 }, NULL },
+	{ "lo",    { .netns = 0xf0000afe, .ifindex = 1 }, NULL },
 	{ "all",   { .family = 4, .has_pid = true, .pid = 17, .pidns_dev = 4, .pidns_ino = 1,
-	             .netns = 1, .ifindex = 1, .port_count = 64, .port = { 443 } } },
+	             .netns = 1, .ifindex = 1 },
+	           "host 10.1.2.3 and ip and tcp and not ip6 and state established and reason 3" },
 };
 
+static void
+parse(const char *text)
+{
+	char err[FILTER_ERROR];
+
+	if (filter_parse(&expression, text, err, sizeof(err)))
+		printf("Bail out! %s\n", err);
+	for (unsigned i = 1; i <= expression.count; i++) {
+		struct filter_node *n = &expression.node[i];
+
+		if (n->kind != FILTER_REASON_NAME)
+			continue;
+		n->kind = FILTER_REASON;
+		n->low = n->high = (uint32_t)atoi(text + n->low);
+	}
+}
+
 static int
-build(unsigned probe, uint32_t version, uint8_t arguments, const struct program_filter *filter,
+build(unsigned probe, uint32_t version, uint8_t arguments, const struct sample *sample,
       struct program_maps maps)
 {
+	struct program_filter filter = sample->filter;
 	static const struct inlined_site site = { .base = 5, .skb = 12 };
 	struct program p = {
 		.probe = probe_get(probe), .index = (uint8_t)probe, .arguments = arguments, .site = &site,
@@ -67,9 +115,11 @@ build(unsigned probe, uint32_t version, uint8_t arguments, const struct program_
 		                                           : BPF_FUNC_probe_read,
 		.has_consumed = version >= KERNEL_VERSION(6, 6, 0), .consumed = 1,
 		.clears = version < KERNEL_VERSION(4, 6, 0), .sk_drops = 168,
-		.offsets = &offsets, .filter = filter, .maps = maps, .packet = packet,
+		.offsets = &offsets, .filter = &filter, .maps = maps, .packet = packet,
 	};
 
+	parse(sample->text);
+	filter.expression = &expression;
 	offsets_table(&offsets, version);
 	offsets.at[DEV_NET] = 264; /* measured: it is in no table */
 	return program_build(&code, &p);
@@ -92,6 +142,9 @@ static const struct {
 	{ "filter-pidns", NULL },
 	{ "filter-ports", NULL },
 	{ "filter-netns", NULL },
+	{ "filter-state", NULL },
+	{ "filter-expression", "./tcpdrop --dump=6.12 --probe tracepoint -P 443,80 "
+	  "'src net 10/8 or host 2001:db8::1 and not reason 17'" },
 };
 
 static void
@@ -116,7 +169,7 @@ list_filter(const char *name)
 	for (size_t i = 0; file && i < COUNT(filters); i++) {
 		if (strcmp(filters[i].name, name) != 0)
 			continue;
-		build(RAW_TRACEPOINT, KERNEL_VERSION(6, 12, 0), 4, &filters[i].filter, numbered);
+		build(RAW_TRACEPOINT, KERNEL_VERSION(6, 12, 0), 4, &filters[i], numbered);
 		list(file);
 	}
 	if (file)
@@ -298,7 +351,7 @@ test_limits(uint32_t version, unsigned probe, uint8_t arguments)
 	snprintf(name, sizeof(name), "%u.%u", version >> 16, version >> 8 & 255);
 	for (size_t i = 0; i < COUNT(filters); i++) {
 		const char *wrong;
-		int error = build(probe, version, arguments, &filters[i].filter, numbered);
+		int error = build(probe, version, arguments, &filters[i], numbered);
 
 		CHECK_INT(error, 0, "builds: %s, Linux %s, %s", probe_get(probe)->label, name,
 		          filters[i].name);
@@ -403,7 +456,7 @@ processed(const char *log)
 }
 
 static void
-test_load(unsigned probe, uint32_t version, const struct filter *filter, struct program_maps maps)
+test_load(unsigned probe, uint32_t version, const struct sample *filter, struct program_maps maps)
 {
 	enum { LOG = 16 << 20 };
 	static char log[LOG];
@@ -416,7 +469,7 @@ test_load(unsigned probe, uint32_t version, const struct filter *filter, struct 
 	int fd;
 
 	log[0] = '\0';
-	if (build(probe, version, version >= KERNEL_VERSION(6, 11, 0) ? 4 : 2, &filter->filter,
+	if (build(probe, version, version >= KERNEL_VERSION(6, 11, 0) ? 4 : 2, filter,
 		  maps))
 		return;
 	p.count = code.count;
@@ -497,6 +550,7 @@ test_verifier(void)
 int
 main(int argc, char **argv)
 {
+	make_wide();
 	if (argc > 1)
 		return print_golden(argv[1]);
 	for (size_t i = 0; i < COUNT(golden); i++)

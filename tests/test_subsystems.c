@@ -64,11 +64,32 @@ check_core(void)
 	CHECK_INT(s.count, 2, "what has no name is not looked for twice");
 }
 
+static void
+check_codes(void)
+{
+	uint32_t number;
+
+	for (uint32_t code = 2; code < NAMES_REASONS; code += 16) {
+		char name[80];
+
+		if (!names_reason(&names, code))
+			continue;
+		snprintf(name, sizeof(name), "skb_Drop_reason_%s", names_reason(&names, code));
+		s = fresh;
+		CHECK_INT(subsystems_code(&s, BPF_FUNC_probe_read_kernel, name, &number), 0, "%s",
+		          name);
+		CHECK_INT(number, code, "number of %s", name);
+	}
+	CHECK_INT(subsystems_code(&s, BPF_FUNC_probe_read_kernel, "NO_SUCH_REASON", &number),
+	          -ENOENT, "a name that is not there");
+}
+
 /* net/openvswitch/drop.h, 6.6 on: subsystem 3, or 2 where mac80211 has only one. */
 static void
 check_openvswitch(void)
 {
 	const char *two, *three;
+	uint32_t code = 0;
 
 	s = fresh;
 	two = subsystems_name(&s, BPF_FUNC_probe_read_kernel, 2u << 16 | 1);
@@ -80,6 +101,10 @@ check_openvswitch(void)
 		      || (three && !strcmp(three, "OVS_DROP_LAST_ACTION")),
 		      "openvswitch's first is OVS_DROP_LAST_ACTION: %s %s", two ? two : "-",
 		      three ? three : "-");
+	if (two || three) {
+		subsystems_code(&s, BPF_FUNC_probe_read_kernel, "ovs_drop_last_action", &code);
+		CHECK(code == (2u << 16 | 1) || code == (3u << 16 | 1), "its number is 0x%x", code);
+	}
 }
 
 int
@@ -93,6 +118,7 @@ main(void)
 	else {
 		fresh.searched = true;
 		check_core();
+		check_codes();
 		check_openvswitch();
 	}
 	return tap_end();

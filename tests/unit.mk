@@ -9,7 +9,7 @@ include Makefile
 BUILD   = tests/build
 UNITS   = $(patsubst tests/%.c,$(BUILD)/%,$(sort $(wildcard tests/test_*.c)))
 PURE    = kallsyms names decode format options offsets bpf_asm program probe behaviour \
-          zone inlined text calibrate extended counters explain texts notes diag pcapng netns
+          zone inlined text calibrate extended counters explain texts notes diag pcapng netns filter
 TESTED  = $(patsubst %,$(BUILD)/%,$(filter-out main.o,$(OBJECTS)))
 HELPERS = $(BUILD)/bpf_run.o $(BUILD)/world.o
 READBACK = $(BUILD)/readback

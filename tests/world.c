@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../bpf_asm.h"
+#include "../filter.h"
 #include "world.h"
 
 void
@@ -336,6 +337,25 @@ world_make(struct world *w, const struct kernel *k, const struct packet *packet)
 	world_set_argument(w, w->probe->skb, AT_SKB);
 	world_set_argument(w, w->probe->location, LOCATION);
 	world_set_argument(w, w->probe->reason, (uint64_t)0xdeadbeef << 32 | REASON);
+}
+
+void
+world_filter(struct world *w, const char *text, const uint16_t *ports, unsigned count)
+{
+	static struct filter filter;
+	char err[FILTER_ERROR];
+
+	if (filter_parse(&filter, text, err, sizeof(err)) || filter_ports(&filter, ports, count))
+		printf("Bail out! %s: %s\n", text, err);
+	for (unsigned i = 1; i <= filter.count; i++) {
+		struct filter_node *n = &filter.node[i];
+
+		if (n->kind != FILTER_REASON_NAME)
+			continue;
+		n->kind = FILTER_REASON;
+		n->low = n->high = (uint32_t)atoi(text + n->low);
+	}
+	w->filter.expression = &filter;
 }
 
 static const char *

@@ -121,6 +121,9 @@ void world_set_argument(struct world *, unsigned number, uint64_t value);
 /* The callee-saved registers: rbx, rbp, r12 to r15. */
 void world_set_register(struct world *, unsigned n, uint64_t value);
 
+/* What is asked for, until the next call; reasons as numbers. */
+void world_filter(struct world *, const char *text, const uint16_t *ports, unsigned count);
+
 /* Writes a field, if its place is known. */
 void world_put(void *base, uint16_t at, uint64_t value, size_t size);
 void world_put_skb(struct world *, enum offset, uint64_t value, size_t size);
