@@ -40,10 +40,25 @@ $(BUILD)/san/%.o: tests/%.c | $(BUILD)
 $(SANITIZED): $(BUILD)/san/%: $(BUILD)/san/%.o $(HELPERS:$(BUILD)/%=$(BUILD)/san/%) $(SAN_TESTED)
 	$(call say,LINK)clang -fsanitize=address,undefined -o $@ $^
 
-$(BUILD):
-	mkdir -p $(BUILD)/san
+# With the system's own libc and libpcap, for tests/check_filter.
+GLIBC_CC = gcc
+GLIBC_CFLAGS = -std=c11 -D_GNU_SOURCE= -g -O1 -Wall -Wextra -MMD -MP
+PCAP_OBJECTS = $(patsubst %.o,$(BUILD)/glibc/%.o,filter_pcap.o peer.o bpf_run.o world.o \
+               $(filter-out main.o,$(OBJECTS)))
 
--include $(wildcard $(BUILD)/*.d $(BUILD)/san/*.d)
+$(BUILD)/glibc/%.o: %.c | $(BUILD)
+	$(call say,CC)$(GLIBC_CC) $(GLIBC_CFLAGS) -c -o $@ $<
+
+$(BUILD)/glibc/%.o: tests/%.c | $(BUILD)
+	$(call say,CC)$(GLIBC_CC) $(GLIBC_CFLAGS) -c -o $@ $<
+
+$(BUILD)/filter_pcap: $(PCAP_OBJECTS)
+	$(call say,LINK)$(GLIBC_CC) -o $@ $^ -lpcap
+
+$(BUILD):
+	mkdir -p $(BUILD)/san $(BUILD)/glibc
+
+-include $(wildcard $(BUILD)/*.d $(BUILD)/san/*.d $(BUILD)/glibc/*.d)
 
 # For tests/check_structure and tests/check_build.
 flags:
