@@ -20,7 +20,7 @@
 #include "net.h"
 #include "packet.h"
 
-enum { BATCH = 64, SIZE = 40, PORT = 9, FIRST_PORT = 1024, PORTS = 60000 };
+enum { BATCH = 64, SIZE = 40, FIRST_PORT = 1024, PORTS = 60000 };
 
 static double
 now(void)
@@ -75,14 +75,14 @@ bad_checksums(void)
 
 int
 flood(FILE *out, unsigned long long netns, unsigned long first, unsigned long count,
-      unsigned long rate)
+      unsigned long rate, unsigned long port)
 {
 	static uint8_t packets[BATCH][SIZE];
 	struct sockaddr_in to = {
 		.sin_family = AF_INET,
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
-	struct packet p = { .ip = 4, .dport = PORT, .flags = ACK, .window = 1,
+	struct packet p = { .ip = 4, .dport = (uint16_t)port, .flags = ACK, .window = 1,
 	                    .saddr = { 127, 0, 0, 1 }, .daddr = { 127, 0, 0, 1 } };
 	struct mmsghdr messages[BATCH];
 	struct iovec vectors[BATCH];
@@ -131,9 +131,9 @@ flood(FILE *out, unsigned long long netns, unsigned long first, unsigned long co
 		wait_until(now() + 0.01);
 	counted = bad_checksums() - counted;
 	fprintf(out, "{\"sent\":%lu,\"csum_errors\":%lld,\"refused\":%lu,\"netns\":%llu,"
-	        "\"saddr\":\"127.0.0.1\",\"daddr\":\"127.0.0.1\",\"dport\":%d,\"seconds\":%.6f,"
+	        "\"saddr\":\"127.0.0.1\",\"daddr\":\"127.0.0.1\",\"dport\":%lu,\"seconds\":%.6f,"
 	        "\"per_second\":%.0f}\n",
-	        sent, counted, refused, netns, PORT, seconds,
+	        sent, counted, refused, netns, port, seconds,
 	        seconds > 0 ? (double)sent / seconds : 0);
 	fflush(out);
 	return counted == (long long)sent ? 0 : 1;

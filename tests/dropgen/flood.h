@@ -6,9 +6,9 @@
 
 /*
  * count segments with a bad checksum over lo, their sequence numbers from first on;
- * rate a second, 0: as fast as possible.
+ * rate a second, 0: as fast as possible. To that port.
  */
 int flood(FILE *out, unsigned long long netns, unsigned long first, unsigned long count,
-          unsigned long rate);
+          unsigned long rate, unsigned long port);
 
 #endif

@@ -47,14 +47,15 @@ static const struct {
 
 static const char usage_text[] =
 	"usage: dropgen [-l] [-n] [-4|-6] [-o RECORD] [CASE...]\n"
-	"       dropgen flood N [-n] [-r RATE] [-c CPU] [-o RECORD]\n"
+	"       dropgen flood N [-n] [-r RATE] [-c CPU] [-p PORT] [-o RECORD]\n"
 	"       dropgen healthy N [-o RECORD]\n"
 	"  -l          list the cases\n"
 	"  -n          in this network namespace, not in a new one\n"
 	"  -4, -6      one address family only\n"
 	"  -o RECORD   write the record there, not to stdout\n"
 	"  -r RATE     segments a second, not as fast as possible\n"
-	"  -c CPU      send from this CPU\n";
+	"  -c CPU      send from this CPU\n"
+	"  -p PORT     send to this port, not to 9\n";
 
 static void
 usage(void)
@@ -245,7 +246,7 @@ pin(unsigned long cpu)
 static int
 main_flood(int argc, char **argv)
 {
-	unsigned long count, rate = 0, cpu = 0;
+	unsigned long count, rate = 0, cpu = 0, port = 9;
 	const char *output = NULL;
 	unsigned long long netns;
 	bool stay = false;
@@ -255,10 +256,11 @@ main_flood(int argc, char **argv)
 		usage();
 	count = number(argv[1]);
 	optind = 2;
-	while ((option = getopt(argc, argv, "nr:c:o:")) != -1) {
+	while ((option = getopt(argc, argv, "nr:c:p:o:")) != -1) {
 		switch (option) {
 		case 'n': stay = true; break;
 		case 'r': rate = number(optarg); break;
+		case 'p': port = number(optarg); break;
 		case 'c': cpu = number(optarg); pin(cpu); break;
 		case 'o': output = optarg; break;
 		default: usage();
@@ -268,7 +270,7 @@ main_flood(int argc, char **argv)
 		usage();
 	netns = net_enter(stay);
 	/* floods of several CPUs have no segment in common */
-	return flood(open_output(output), netns, cpu << 28, count, rate);
+	return flood(open_output(output), netns, cpu << 28, count, rate, port);
 }
 
 static int
