@@ -62,6 +62,12 @@ attach_map_get(int map, const void *key, void *value)
 }
 
 int
+attach_map_next(int map, const void *key, void *next)
+{
+	return map_element(BPF_MAP_GET_NEXT_KEY, map, key, next);
+}
+
+int
 attach_load(const struct attach_program *p)
 {
 	union bpf_attr attr;

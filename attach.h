@@ -25,6 +25,9 @@ int attach_map(uint32_t type, uint32_t key_size, uint32_t value_size, uint32_t e
 int attach_map_set(int map, const void *key, const void *value);
 int attach_map_get(int map, const void *key, void *value);
 
+/* The key behind key, which may be next itself; the first when there is no such key. */
+int attach_map_next(int map, const void *key, void *next);
+
 int attach_load(const struct attach_program *);
 
 /*

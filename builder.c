@@ -41,7 +41,9 @@ static struct bpf_insn
 resolve(const struct builder *b, struct bpf_insn i)
 {
 	const struct program_maps *m = &b->p->maps;
-	const int maps[] = { m->counters, m->rings, m->bells, m->control, m->marks, m->notes };
+	const int maps[] = {
+		m->counters, m->rings, m->bells, m->control, m->marks, m->notes, m->summary,
+	};
 
 	if (BPF_CLASS(i.code) == BPF_LDX && i.src_reg >= SKB) {
 		i.off = (int16_t)window_slot(b, i.src_reg, i.off);

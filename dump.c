@@ -15,7 +15,7 @@
 
 /* Maps have no file descriptors here: these numbers stand for them in the listing. */
 static const struct program_maps numbered = {
-	.counters = 0, .rings = 1, .bells = 2, .control = 3, .marks = 4, .notes = 5,
+	.counters = 0, .rings = 1, .bells = 2, .control = 3, .marks = 4, .notes = 5, .summary = 6,
 };
 
 static bool
@@ -120,7 +120,8 @@ dump(struct tracer *t, const struct options *o)
 	t->maps = numbered;
 	kernel_version_text(row, sizeof(row), t->offsets.row);
 	print("# offsets: table for Linux %s; "
-	      "maps: 0 counters, 1 rings, 2 bells, 3 control, 4 marks, 5 notes\n", row);
+	      "maps: 0 counters, 1 rings, 2 bells, 3 control, 4 marks, 5 notes%s\n", row,
+	      o->summary ? ", 6 summary" : "");
 	for (unsigned i = 0; i < PROBES && !status; i++)
 		if (t->set >> i & 1 && (o->probe || is_expected(probe_get(i), t->version)))
 			status = dump_probe(t, i);

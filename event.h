@@ -59,6 +59,28 @@ _Static_assert(offsetof(struct event, rcv_nxt) == 32, "event: no hole before rcv
 _Static_assert(offsetof(struct event, comm) == 56, "event: no hole before comm");
 _Static_assert(offsetof(struct event, tcp) == 112, "event: no hole before tcp");
 
+/* With -s: drops alike in all of this are counted together in a hash map. */
+struct summary_key {
+	uint64_t location;      /* as in the event, and so are the next two */
+	uint32_t reason;
+	uint16_t port;          /* of the end that receives or, where that is known, sends */
+	uint8_t  state;
+	uint8_t  known;         /* the family, 4 or 6, and SUMMARY_HAS_... */
+};
+
+enum {
+	SUMMARY_FAMILY     = 0x0f,
+	SUMMARY_HAS_REASON = 0x10,
+	SUMMARY_HAS_PORT   = 0x20,
+};
+
+struct summary_count {
+	uint64_t count;
+	uint64_t first, last;   /* CLOCK_MONOTONIC, nanoseconds */
+};
+
+_Static_assert(sizeof(struct summary_key) == 16, "summary: no hole in the key");
+
 /* What a ring gives: one event with what perf adds to it, or a gap. */
 struct sample {
 	uint64_t        time;   /* CLOCK_MONOTONIC, nanoseconds */

@@ -603,15 +603,6 @@ format_drop(char *buf, size_t size, const struct format_style *style, const stru
 	return finish(&o, buf);
 }
 
-size_t
-format_name(char *buf, size_t size, const char *name)
-{
-	struct out o = { buf, buf + size, false };
-
-	put_escaped(&o, name, FORMAT_NAME, false);
-	return finish(&o, buf);
-}
-
 static void
 put_count(struct out *o, const char *key, uint64_t count)
 {
@@ -649,4 +640,45 @@ format_end(char *buf, size_t size, const struct format_style *style, uint64_t ti
 	put_count(&o, ",\"lost\":", lost);
 	put_text(&o, "}\n");
 	return finish(&o, buf);
+}
+
+/* ---- for a summary ---- */
+
+static const struct key summary_keys[] = {
+	{ "time",        UTC,       0,               AT(time) },
+	{ "reason",      NAME,      AT(has_reason),  AT(reason_name) },
+	{ "reason_code", NUMBER,    AT(has_reason),  AT(reason) },
+	{ "location",    FRAME,     0,               AT(location) },
+	{ "state",       TCP_STATE, AT(state),       AT(state) },
+	{ "ip",          FAMILY,    0,               AT(ip) },
+	{ "port",        SHORT,     AT(has_ports),   AT(sport) },
+};
+
+void
+format_keys(struct out *o, const struct format_style *style, const struct drop *d)
+{
+	put_keys(o, summary_keys, sizeof(summary_keys) / sizeof(summary_keys[0]), d, style);
+}
+
+void
+format_name(struct out *o, const char *name, bool known, uint32_t number)
+{
+	put_name_text(o, name, known, number);
+}
+
+void
+format_frame(struct out *o, const struct frame *f)
+{
+	put_frame(o, f, false);
+}
+
+void
+format_time(struct out *o, uint64_t time, uint64_t since_start, const struct format_style *style)
+{
+	if (style->json)
+		put_utc(o, time, style);
+	else if (style->since_start)
+		put_since_start(o, since_start);
+	else
+		put_clock(o, time / SECOND, style);
 }

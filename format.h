@@ -34,6 +34,7 @@ enum {
 	FORMAT_MAX    = FORMAT_LINE + (DROP_FRAMES + 1) * FORMAT_FRAME,
 };
 
+struct out;
 struct zone;
 
 struct format_style {
@@ -51,14 +52,19 @@ struct format_style {
 size_t format_header(char *buf, size_t size, const struct format_style *);
 size_t format_drop(char *buf, size_t size, const struct format_style *, const struct drop *);
 
-/* A name as in text, at most FORMAT_NAME bytes of it. */
-size_t format_name(char *buf, size_t size, const char *name);
-
 /* time: CLOCK_REALTIME, nanoseconds; count: drops that were lost there */
 size_t format_lost(char *buf, size_t size, const struct format_style *, uint64_t time,
                    uint64_t count);
 
 size_t format_end(char *buf, size_t size, const struct format_style *, uint64_t time,
                   uint64_t seen, uint64_t shown, uint64_t lost);
+
+/* Pieces of a drop for a summary, as its text has them: a reason or state, a frame, a time. */
+void format_name(struct out *, const char *name, bool known, uint32_t number);
+void format_frame(struct out *, const struct frame *);
+void format_time(struct out *, uint64_t time, uint64_t since_start, const struct format_style *);
+
+/* And as JSON has them: its keys from "time" to "port", which is sport, without braces. */
+void format_keys(struct out *, const struct format_style *, const struct drop *);
 
 #endif

@@ -207,7 +207,7 @@ learn_kernel(struct tracer *t, const struct options *o)
 		t->version = kernel_version();
 	t->read = t->version >= KERNEL_VERSION(5, 5, 0) ? BPF_FUNC_probe_read_kernel
 	                                                : BPF_FUNC_probe_read;
-	t->maps = (struct program_maps){ -1, -1, -1, -1, -1, -1 };
+	t->maps = (struct program_maps){ -1, -1, -1, -1, -1, -1, -1 };
 	kprobes_init(&t->kprobes);
 	offsets_table(&t->offsets, t->version);
 	if (!o->dump) {

@@ -36,6 +36,7 @@
 #include "terminal.h"
 #include "text.h"
 #include "tracer.h"
+#include "watch.h"
 #include "zone.h"
 
 enum {
@@ -286,15 +287,15 @@ loop(struct run *run, int signals)
 }
 
 /*
- * Signals that end a run, and that of a window's size, become a file descriptor;
+ * Signals that end a run, and that of a window's size if asked, become a file descriptor;
  * a closed pipe, or a file larger than it may be, is an error of write(2). The
  * kernel's signal set is a number with a bit for each.
  */
 static int
-catch_signals(void)
+catch_signals(bool window)
 {
 	const uint64_t taken = 1u << (SIGINT - 1) | 1u << (SIGQUIT - 1) | 1u << (SIGTERM - 1)
-	                       | 1u << (SIGHUP - 1) | 1u << (SIGWINCH - 1);
+	                       | 1u << (SIGHUP - 1) | (uint64_t)window << (SIGWINCH - 1);
 	const uint64_t blocked = taken | 1u << (SIGPIPE - 1) | 1u << (SIGXFSZ - 1);
 
 	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &blocked, NULL, sizeof(blocked));
@@ -344,18 +345,21 @@ static void
 tell_end(const struct run *run, uint64_t seen)
 {
 	uint64_t missed = hooks_missed(&tracer);
+	bool summary = run->options->summary;
 	char lost[96];
 
-	if (run->style.json) {
+	if (run->style.json && !summary) {
 		output_add(&out, format_end(output_end(&out), output_left(&out), &run->style,
 		                            nanoseconds(CLOCK_REALTIME), seen, run->shown,
 		                            run->lost));
 		output_flush(&out);
 	}
-	text_format(lost, sizeof(lost), ", %llu lost: larger rings (-B) or a filter may help",
-	            (unsigned long long)run->lost);
-	text_write(STDERR_FILENO, "tcpdrop: %llu drop%s shown%s\n", (unsigned long long)run->shown,
-	           run->shown == 1 ? "" : "s", run->lost ? lost : "");
+	text_format(lost, sizeof(lost), ", %llu %s (-B) or a filter may help",
+	            (unsigned long long)run->lost,
+	            summary ? "uncounted: a larger map" : "lost: larger rings");
+	text_write(STDERR_FILENO, "tcpdrop: %llu drop%s %s%s\n", (unsigned long long)run->shown,
+	           run->shown == 1 ? "" : "s", summary ? "counted" : "shown",
+	           run->lost ? lost : "");
 	if (missed)
 		text_write(STDERR_FILENO, "tcpdrop: %llu frees, of drops or not, met our program "
 		           "while it ran and were not seen\n", (unsigned long long)missed);
@@ -392,7 +396,27 @@ tell_start(void)
 		check_describe(&tracer, STDERR_FILENO);
 	else
 		check_coverage(&tracer, STDERR_FILENO, false);
-	text_write(STDERR_FILENO, "tcpdrop: tracing TCP drops with %s; Ctrl-C ends\n", probes);
+	text_write(STDERR_FILENO, "tcpdrop: %s TCP drops with %s; Ctrl-C ends\n",
+	           tracer.options->summary ? "counting" : "tracing", probes);
+}
+
+static int
+summarize(struct run *run, int signals)
+{
+	struct watch w = {
+		.tracer = &tracer, .tally = &tally, .out = &out, .zone = &zone, .signals = signals,
+		.start = run->start, .to_wall = run->to_wall,
+	};
+	int failed;
+
+	if (!tracer_symbols(&tracer))
+		say_no_symbols();
+	failed = watch(&w);
+	run->shown = w.counted;
+	run->lost = w.uncounted;
+	tell_end(run, 0);
+	tracer_close(&tracer);
+	return text_unwritten(out.error == -EPIPE ? 0 : out.error) || failed;
 }
 
 /*
@@ -419,11 +443,11 @@ trace(const struct options *o)
 			.since_start = o->timestamp, .zone = &zone,
 		},
 	};
-	int signals = catch_signals(), status;
+	int signals = catch_signals(!o->summary), status;
 	char lacking[512] = "";
 	uint64_t seen;
 
-	if (o->write && !strcmp(o->write, "-"))
+	if (o->write && !o->summary && !strcmp(o->write, "-"))
 		run.standard = &capture.out;
 	if (run.standard != &out && terminal_look(STDOUT_FILENO).is) {
 		say("option '-w -': standard output is a terminal: expected a pipe or a file");
@@ -437,7 +461,8 @@ trace(const struct options *o)
 	if (o->owner)
 		owner_open(lacking, sizeof(lacking)); /* takes its time: nothing is traced yet */
 	if (learn_kernel(&tracer, o) || tracer_open(&tracer)
-	    || capture_open(&capture, o->write, version, tracer.error, sizeof(tracer.error))
+	    || capture_open(&capture, o->summary ? NULL : o->write, version, tracer.error,
+	                    sizeof(tracer.error))
 	    || tracer_start(&tracer)) {
 		say(tracer.error);
 		if (tracer.usage)
@@ -454,6 +479,8 @@ trace(const struct options *o)
 	run.before = tracer_matched(&tracer);
 	tell_start();
 	tally_start(&tally);
+	if (o->summary)
+		return summarize(&run, signals);
 	look_at_terminal(&run);
 	show_titles(&run);
 	output_flush(&out);
@@ -548,7 +575,7 @@ main(int argc, char **argv)
 	if (o.dump)
 		return dump(&tracer, &o);
 	if (o.check) {
-		catch_signals(); /* what it makes in the kernel is to be taken away again */
+		catch_signals(false); /* what it makes in the kernel is to be taken away again */
 		return check(&tracer, &o);
 	}
 	return trace(&o);

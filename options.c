@@ -37,7 +37,11 @@ static const struct options_row rows[] = {
 	  'o', OPTIONS_FLAG,      FIELD(owner), 0, 0 },
 	{ "json",       NULL,              "one JSON object a line",
 	  'j', OPTIONS_FLAG,      FIELD(json), 0, 0 },
-	{ "write",      "FILE",            "write packets to FILE too (pcapng); - is stdout",
+	{ "summary",    "SECS",            "counts instead of drops, every SECS and at the end",
+	  's', OPTIONS_FLAG_SECONDS, FIELD(summary), 0, 1000000000 },
+	{ "format",     "FORMAT",          "summary as text, json or prometheus",
+	  'f', OPTIONS_FORMAT,    FIELD(format), 0, 0 },
+	{ "write",      "FILE",            "packets too (pcapng), or the summary; - is stdout",
 	  'w', OPTIONS_TEXT,      FIELD(write), 0, 0 },
 	{ "buffer",     "KIB",             "size of the ring of each CPU, 4 to 1048576",
 	  'B', OPTIONS_KIB,       FIELD(buffer_kib), 4, 1048576 },
@@ -196,6 +200,28 @@ take_seconds(const struct reader *r, const struct options_row *row, const char *
 	return 0;
 }
 
+/* "-s5", "--summary=5", or nothing */
+static int
+take_summary(const struct reader *r, const struct options_row *row, const char *value)
+{
+	r->out->summary = true;
+	return value ? take_seconds(r, row, value, &r->out->summary_ns) : 0;
+}
+
+static int
+take_format(const struct reader *r, const char *value)
+{
+	static const char names[][12] = { "text", "json", "prometheus" };
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(value, names[i])) {
+			r->out->format = OPTIONS_AS_TEXT + i;
+			return 0;
+		}
+	return fail(r, "option '%s': expected text, json or prometheus, got '%s'", r->option,
+	            value);
+}
+
 static int
 take_kib(const struct reader *r, const struct options_row *row, const char *value,
          uint32_t *kib)
@@ -244,7 +270,9 @@ take(const struct reader *r, const struct options_row *row, const char *value)
 	case OPTIONS_FLAG_WORD:
 		*(const char **)field = "";
 		return value ? take_text(r, row, value, field) : 0;
+	case OPTIONS_FLAG_SECONDS: return take_summary(r, row, value);
 	case OPTIONS_TEXT:    return take_text(r, row, value, field);
+	case OPTIONS_FORMAT:  return take_format(r, value);
 	case OPTIONS_COUNT:   return take_number(r, row, value, field);
 	case OPTIONS_PID:     return take_pid(r, row, value);
 	case OPTIONS_KIB:     return take_kib(r, row, value, field);
@@ -289,7 +317,8 @@ takes_word(const struct options_row *row, const char *next)
 {
 	if (row->kind == OPTIONS_FLAG_WORD)
 		return next && *next != '-';
-	return row->argument && row->kind != OPTIONS_FLAG_TEXT;
+	return row->argument && row->kind != OPTIONS_FLAG_TEXT
+	       && row->kind != OPTIONS_FLAG_SECONDS;
 }
 
 /* "--name", "--name=value", "--name" "value". Returns how many arguments it took. */
@@ -320,22 +349,30 @@ find_letter(char letter)
 	return NULL;
 }
 
+static bool
+begins_number(char c)
+{
+	return (c >= '0' && c <= '9') || c == '.';
+}
+
 /* "-qt", "-c5", "-qc" "5": letters, the last of which may take the rest or the next. */
 static int
 take_letters(struct reader *r, const char *letters, const char *next)
 {
 	for (const char *p = letters; *p; p++) {
 		const struct options_row *row = find_letter(*p);
-		bool printable = *p > ' ' && *p < 0x7f;
+		bool printable = *p > ' ' && *p < 0x7f, takes;
 
 		if (!row)
 			return printable ? fail(r, "unknown option '-%c'", *p)
 			                 : fail(r, "unknown option in '-%s'", letters);
+		takes = row->kind == OPTIONS_FLAG_SECONDS ? begins_number(p[1])
+		                                          : row->argument != NULL;
 		text_format(r->option, sizeof(r->option), "-%c", *p);
-		if (row->argument && !p[1] && !next)
+		if (takes && !p[1] && !next)
 			return fail(r, "option '%s' needs an argument: %s", r->option,
 			            row->argument);
-		if (row->argument)
+		if (takes)
 			return take(r, row, p[1] ? p + 1 : next) < 0 ? -1 : 1 + !p[1];
 		if (take(r, row, NULL) < 0)
 			return -1;
@@ -367,6 +404,23 @@ exclude(const struct reader *r, const char *one, const char *other, const char *
 	return fail(r, "options '%s' and '%s' exclude each other: %s", one, other, remedy);
 }
 
+/* What belongs to single drops, and what to a summary. */
+static int
+check_summary(const struct reader *r)
+{
+	const struct options *o = r->out;
+
+	if (o->summary && o->count)
+		return exclude(r, "-s", "-c", "to end a summary, give '-d SECS'");
+	if (o->summary && (o->extended || o->owner))
+		return exclude(r, "-s", o->owner ? "-o" : "-e", "a summary has no single drops");
+	if (!o->summary && o->format)
+		return fail(r, "option '-f' needs '-s'");
+	if (!o->summary && o->json && o->write && !strcmp(o->write, "-"))
+		return exclude(r, "-j", "-w -", "write the packets to a file");
+	return 0;
+}
+
 static int
 check_together(const struct reader *r)
 {
@@ -374,9 +428,7 @@ check_together(const struct reader *r)
 		return exclude(r, "-4", "-6", "leave both out to see both families");
 	if (r->out->netns_id && r->out->pid_netns)
 		return exclude(r, "--netns-id", "--pid-netns", "give one of them");
-	if (r->out->json && r->out->write && !strcmp(r->out->write, "-"))
-		return exclude(r, "-j", "-w -", "write the packets to a file");
-	return 0;
+	return check_summary(r);
 }
 
 int
@@ -427,7 +479,8 @@ add(struct usage *t, const char *format, ...)
 static void
 add_row(struct usage *t, const struct options_row *row)
 {
-	const char *open = row->kind == OPTIONS_FLAG_TEXT ? "[="
+	const char *open = row->kind == OPTIONS_FLAG_TEXT
+	                   || row->kind == OPTIONS_FLAG_SECONDS ? "[="
 	                 : row->kind == OPTIONS_FLAG_WORD ? " [" : row->argument ? " " : "";
 	char letter[] = "-?, ", left[64];
 

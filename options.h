@@ -24,6 +24,7 @@ struct options {
 	bool        extended;   /* a second line */
 	bool        owner;
 	bool        json;
+	bool        summary;    /* counts, not drops */
 	bool        check;
 	bool        verbose;
 	bool        help;
@@ -37,21 +38,27 @@ struct options {
 	uint16_t    ports[OPTIONS_PORTS]; /* host byte order, no number twice */
 	uint64_t    count;      /* drops; 0: no limit */
 	uint64_t    duration_ns; /* 0: no limit */
+	uint64_t    summary_ns; /* between tables; 0: not given */
+	uint32_t    format;     /* of the summary: enum options_format */
+	const char *write;      /* a file of packets, or of the summary; "-": stdout */
 	uint32_t    buffer_kib; /* of each CPU, a power of two; 0: the default */
 	const char *probe;      /* lists as typed; NULL: not given */
 	const char *offsets;
 	const char *dump;       /* NULL: not given; "": this kernel */
 	const char *explain;    /* NULL: not given; "": all reasons */
-	const char *write;      /* a file of packets; NULL: not given; "-": standard output */
 	char        expression[OPTIONS_EXPRESSION]; /* the operands, with blanks between */
 };
+
+enum options_format { OPTIONS_NO_FORMAT, OPTIONS_AS_TEXT, OPTIONS_AS_JSON, OPTIONS_AS_PROMETHEUS };
 
 /* What kind of value an option takes. */
 enum options_kind {
 	OPTIONS_FLAG,           /* none */
 	OPTIONS_FLAG_TEXT,      /* any text, after '=', or none: then it is "" */
 	OPTIONS_FLAG_WORD,      /* the same; also the next word that begins with no '-' */
+	OPTIONS_FLAG_SECONDS,   /* seconds as below, after '=' or the letter, or none */
 	OPTIONS_TEXT,           /* any text */
+	OPTIONS_FORMAT,         /* the name of one */
 	OPTIONS_COUNT,          /* decimal numbers from min to max: uint64_t */
 	OPTIONS_PID,
 	OPTIONS_KIB,            /* rounded up to a power of two */

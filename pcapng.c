@@ -163,12 +163,13 @@ pcapng_section(char *buf, size_t size, const char *application, const char *os)
 static void
 put_names(struct out *o, const struct pcapng_device *d, const char *name)
 {
-	char text[FORMAT_NAME + 96], safe[FORMAT_NAME + 1] = "";
+	char text[FORMAT_NAME + 96], safe[FORMAT_NAME + 1] = { 0 };
 	size_t n = (size_t)text_format(text, sizeof(text), "ifindex %u, network namespace ",
 	                               d->ifindex);
 
 	if (name)
-		safe[format_name(safe, sizeof(safe) - 1, name)] = '\0';
+		put_escaped(&(struct out){ safe, safe + FORMAT_NAME, false }, name, FORMAT_NAME,
+		            false);
 	if (!d->ifindex)
 		text_format(text, sizeof(text), "device not known");
 	else if (d->netns)

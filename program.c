@@ -367,6 +367,78 @@ send_event(struct builder *b)
 	EMIT(b, "else leave it in the ring", LABEL(QUIET), OUTPUT(MAP_RINGS));
 }
 
+/* A drop has no comm or numbers in a summary: their place is the key's and a new count's. */
+#define KEY(field)   (SLOT(event.comm) + (int)offsetof(struct summary_key, field))
+#define VALUE(field) (SLOT(event.rcv_nxt) + (int)offsetof(struct summary_count, field))
+
+_Static_assert(EVENT_COMM >= sizeof(struct summary_key), "program: room for the key");
+_Static_assert(offsetof(struct event, comm) - offsetof(struct event, rcv_nxt)
+               >= sizeof(struct summary_count), "program: room for the count");
+
+static void
+make_key(struct builder *b)
+{
+	enum { HAVE_PORT = LOCAL, NO_PORT };
+
+	builder_scope(b);
+	EMIT(b, "key = location, reason, local port, state, family",
+	     LOAD(BPF_DW, R1, FP, SLOT(event.location)), STORE(BPF_DW, FP, KEY(location), R1),
+	     LOAD(BPF_B, R1, FP, SLOT(event.state)), STORE(BPF_B, FP, KEY(state), R1),
+	     LOAD(BPF_B, R9, FP, SLOT(event.family)));
+	if (builder_given(b, b->p->probe->reason)) {
+		builder_reason(b, R1);
+		EMIT(b, NULL, STORE(BPF_W, FP, KEY(reason), R1), ORI(R9, SUMMARY_HAS_REASON));
+	}
+	EMIT(b, NULL,
+	     LOAD(BPF_B, R1, FP, SLOT(event.tcp_bytes)), JEQI(R1, 0, NO_PORT),
+	     ORI(R9, SUMMARY_HAS_PORT),
+	     LOAD(BPF_B, R1, FP, SLOT(event.known)),
+	     LOAD(BPF_H, R2, FP, SLOT(event.tcp)), JSETI(R1, EVENT_SENT, HAVE_PORT),
+	     LOAD(BPF_H, R2, FP, SLOT(event.tcp) + 2),
+	     LABEL(HAVE_PORT), BE(R2, 16), STORE(BPF_H, FP, KEY(port), R2),
+	     LABEL(NO_PORT), STORE(BPF_B, FP, KEY(known), R9));
+}
+
+#define LOOK_UP_KEY \
+	LOAD_MAP(R1, MAP_SUMMARY), MOV(R2, FP), ADDI(R2, KEY(location)), \
+	CALL(BPF_FUNC_map_lookup_elem)
+
+/* Another CPU may have made the same row meanwhile; without room, there is none. */
+static void
+count_drop(struct builder *b)
+{
+	enum { FOUND = LOCAL };
+
+	make_key(b);
+	builder_scope(b);
+	EMIT(b, "if (!summary[key]) summary[key] = { 1, now, now }",
+	     LOOK_UP_KEY, JNEI(R0, 0, FOUND),
+	     STOREI(BPF_DW, FP, VALUE(count), 1), CALL(BPF_FUNC_ktime_get_ns),
+	     STORE(BPF_DW, FP, VALUE(first), R0), STORE(BPF_DW, FP, VALUE(last), R0),
+	     LOAD_MAP(R1, MAP_SUMMARY), MOV(R2, FP), ADDI(R2, KEY(location)),
+	     MOV(R3, FP), ADDI(R3, VALUE(count)), MOVI(R4, BPF_NOEXIST),
+	     CALL(BPF_FUNC_map_update_elem), JEQI(R0, 0, DONE));
+	EMIT(b, "if (there is still none) counters[cpu].unfit++",
+	     LOOK_UP_KEY, JNEI(R0, 0, FOUND),
+	     LOAD(BPF_DW, R1, FP, SLOT(cpu)), STORE(BPF_W, FP, SLOT(word), R1),
+	     LOOK_UP(MAP_COUNTERS), JEQI(R0, 0, DONE),
+	     MOVI(R1, 1), ATOMIC_ADD(R0, offsetof(struct program_counters, unfit), R1),
+	     GOTO(DONE));
+	EMIT(b, "else summary[key].count++, last = now", LABEL(FOUND), MOV(R9, R0),
+	     MOVI(R1, 1), ATOMIC_ADD(R9, offsetof(struct summary_count, count), R1),
+	     CALL(BPF_FUNC_ktime_get_ns),
+	     STORE(BPF_DW, R9, offsetof(struct summary_count, last), R0));
+}
+
+static void
+tell_drop(struct builder *b)
+{
+	read_place(b);
+	read_comm(b);
+	read_packet(b);
+	send_event(b);
+}
+
 static int
 window_fits(const struct builder *b)
 {
@@ -420,17 +492,22 @@ program_build(struct bpf_asm *a, const struct program *p)
 	skip_members(&b);
 	find_socket(&b);
 	skip_taken(&b);
-	read_numbers(&b);
-	read_netns(&b);
-	read_interface(&b);
-	filter_place(&b);
+	if (!p->summary)
+		read_numbers(&b);
+	if (!p->summary || p->filter->netns || p->filter->ifindex) {
+		read_netns(&b);
+		read_interface(&b);
+		filter_place(&b);
+	} else {
+		EMIT(&b, NULL, LABEL(SOCKETLESS));
+	}
 	filter_expression(&b, true);
 	count_match(&b);
 	mark_reported(&b);
-	read_place(&b);
-	read_comm(&b);
-	read_packet(&b);
-	send_event(&b);
+	if (p->summary)
+		count_drop(&b);
+	else
+		tell_drop(&b);
 	EMIT(&b, NULL, GOTO(DONE), LABEL(COPY));
 	mark_reported(&b);
 	EMIT(&b, "return 0", LABEL(DONE), MOVI(R0, 0), EXIT);

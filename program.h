@@ -35,12 +35,14 @@ struct program_maps {
 	int control;  /* array of one struct program_control */
 	int marks;    /* hash of buffer addresses that a kprobe has reported; -1: not wanted */
 	int notes;    /* array of a struct note for each CPU; -1: not wanted */
+	int summary;  /* hash of struct summary_key to struct summary_count, with -s */
 };
 
 /* A cache line each, as no CPU must wait for another. Per-CPU arrays are there from 4.6 on only. */
 struct program_counters {
 	uint64_t matched; /* TCP drops that passed the filter */
-	uint64_t unused[7];
+	uint64_t unfit;   /* those of them that found no room in the summary */
+	uint64_t unused[6];
 };
 
 struct program_range {
@@ -66,6 +68,7 @@ struct program {
 	bool                         five_levels; /* of page tables: addresses of 57 bits */
 	bool                         clears;    /* helpers fill only what was written (to 4.5) */
 	bool                         packet;    /* its first bytes follow the event */
+	bool                         summary;   /* count drops, and send none */
 	bool                         has_consumed;
 	uint32_t                     consumed;  /* SKB_CONSUMED of the running kernel: no drop */
 	struct program_range         taker;     /* frees the SYNs it took; 0 and 0: none does */

@@ -224,8 +224,9 @@ text_error(int number)
 		{ ENFILE, "Too many open files in system" }, { EMFILE, "Too many open files" },
 		{ ENOSPC, "No space left on device" }, { EPIPE, "Broken pipe" },
 		{ ERANGE, "Out of range" },            { ENOSYS, "Function not implemented" },
-		{ ENODATA, "No data available" },      { EISDIR, "Is a directory" },
-		{ EROFS, "Read-only file system" },    { EFBIG, "File too large" },
+		{ ENODATA, "No data available" },      { ENOTDIR, "Not a directory" },
+		{ EISDIR, "Is a directory" },          { EFBIG, "File too large" },
+		{ EROFS, "Read-only file system" },
 	};
 	static char unknown[24];
 

@@ -84,6 +84,15 @@ set_cpu(unsigned cpu, int event, int bell, void *context)
 	return error ? error : attach_map_set(maps->bells, &key, &bell);
 }
 
+unsigned
+tracer_rows(const struct tracer *t)
+{
+	enum { DEFAULT_KIB = 2048, ROWS = 8 }; /* an element has 88 bytes, its bucket 16 */
+	uint32_t kib = t->options->buffer_kib;
+
+	return (kib ? kib : DEFAULT_KIB) * ROWS;
+}
+
 static int
 open_maps(struct tracer *t)
 {
@@ -100,6 +109,12 @@ open_maps(struct tracer *t)
 	m->bells = attach_map(BPF_MAP_TYPE_PERF_EVENT_ARRAY, 4, 4, cpus);
 	m->marks = attach_map(BPF_MAP_TYPE_HASH, 8, 4, MARKS);
 	m->notes = attach_map(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct note), cpus);
+	if (t->options->summary) {
+		m->summary = attach_map(BPF_MAP_TYPE_HASH, sizeof(struct summary_key),
+		                        sizeof(struct summary_count), tracer_rows(t));
+		if (m->summary < 0)
+			return m->summary;
+	}
 	fds = (struct fds){ m->rings, m->bells };
 	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (*all[i] < 0)
@@ -116,7 +131,8 @@ describe(const struct tracer *t, unsigned probe)
 		.offsets = &t->offsets, .filter = &t->filter, .maps = t->maps,
 		.taker = t->taker, .sk_drops = t->inlined.sk_drops, .five_levels = t->five_levels,
 		.has_consumed = t->has_consumed, .consumed = t->consumed,
-		.packet = t->options->write,
+		.summary = t->options->summary,
+		.packet = !t->options->summary && t->options->write,
 	};
 }
 
@@ -217,13 +233,15 @@ fail_offset(struct tracer *t, enum offset id)
 int
 tracer_open(struct tracer *t)
 {
-	enum { DEFAULT_KIB = 256 };
+	enum { DEFAULT_KIB = 256, SUMMARY_KIB = 4 };
 	const struct options *o = t->options;
 	int error;
 
 	if (offsets_missing(&t->offsets) != OFFSETS)
 		return fail_offset(t, offsets_missing(&t->offsets));
-	error = rings_open(&t->rings, o->buffer_kib ? o->buffer_kib : DEFAULT_KIB, !o->quiet);
+	error = rings_open(&t->rings, o->summary ? SUMMARY_KIB : o->buffer_kib ? o->buffer_kib
+	                                                       : DEFAULT_KIB,
+	                   !o->quiet && !o->summary);
 	if (error)
 		return fail(t, STEP_RING, error);
 	error = open_maps(t);
@@ -237,6 +255,8 @@ tracer_open(struct tracer *t)
 	if (t->filter.netns_sure && t->offsets.at[NET_INUM] == OFFSET_NONE)
 		return fail_offset(t, NET_INUM);
 	find_taker(t);
+	if (o->summary) /* no reader leaves out what the tracepoint counts from now on */
+		tracer_find_release(t, true);
 	error = hooks_open(t);
 	return t->too_large ? -1 : error ? fail_probes(t) : 0;
 }
@@ -268,17 +288,6 @@ tracer_test_ring(struct tracer *t)
 
 /* ---- run ---- */
 
-int
-tracer_start(struct tracer *t)
-{
-	int error;
-
-	if (t->version < FEWER_CALLS)
-		tracer_find_release(t, false);
-	error = hooks_enable(t);
-	return error ? fail(t, STEP_KPROBE, error) : 0;
-}
-
 static void
 set_control(struct tracer *t, uint32_t armed)
 {
@@ -286,6 +295,18 @@ set_control(struct tracer *t, uint32_t armed)
 
 	t->control.armed = armed;
 	attach_map_set(t->maps.control, &key, &t->control);
+}
+
+int
+tracer_start(struct tracer *t)
+{
+	int error;
+
+	if (t->version < FEWER_CALLS)
+		tracer_find_release(t, false);
+	set_control(t, 0);
+	error = hooks_enable(t);
+	return error ? fail(t, STEP_KPROBE, error) : 0;
 }
 
 void
@@ -342,16 +363,28 @@ tracer_stop(struct tracer *t)
 		nanosleep(&grace, NULL);
 }
 
-uint64_t
-tracer_matched(const struct tracer *t)
+static uint64_t
+add_counters(const struct tracer *t, bool unfit)
 {
 	struct program_counters one;
 	uint64_t sum = 0;
 
 	for (uint32_t cpu = 0; cpu < t->rings.count; cpu++)
 		if (!attach_map_get(t->maps.counters, &cpu, &one))
-			sum += one.matched;
+			sum += unfit ? one.unfit : one.matched;
 	return sum;
+}
+
+uint64_t
+tracer_matched(const struct tracer *t)
+{
+	return add_counters(t, false);
+}
+
+uint64_t
+tracer_unfit(const struct tracer *t)
+{
+	return add_counters(t, true);
 }
 
 void
@@ -366,6 +399,7 @@ tracer_close(struct tracer *t)
 	attach_close(&m->control);
 	attach_close(&m->marks);
 	attach_close(&m->notes);
+	attach_close(&m->summary);
 	rings_close(&t->rings);
 	kallsyms_free(&t->symbols);
 }

@@ -102,8 +102,12 @@ int tracer_start(struct tracer *);
 /* Detaches, and waits until no program runs any more: the counters stand still. */
 void tracer_stop(struct tracer *);
 
-/* TCP drops that matched the filter so far, on all CPUs. */
+/* TCP drops that matched the filter so far, on all CPUs; those without room in the summary. */
 uint64_t tracer_matched(const struct tracer *);
+uint64_t tracer_unfit(const struct tracer *);
+
+/* How many rows a summary has room for. */
+unsigned tracer_rows(const struct tracer *);
 
 /* Sends one event through a ring and reads it back. 0 or -errno; -EINVAL before 4.12. */
 int tracer_test_ring(struct tracer *);

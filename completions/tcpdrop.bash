@@ -56,6 +56,12 @@ _tcpdrop()
 	--duration= | --duration | -d)
 		:
 		return ;;
+	--summary=)
+		:
+		return ;;
+	--format= | --format | -f)
+		_tcpdrop_words text json prometheus
+		return ;;
 	--write= | --write | -w)
 		compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return ;;
@@ -78,7 +84,7 @@ _tcpdrop()
 		return ;;
 	esac
 	if [[ $cur == -* || -z $cur ]]; then
-		_tcpdrop_words -4 --ipv4 -6 --ipv6 -p --pid -P --port -i --interface --netns-id --pid-netns -c --count -d --duration -q --quiet -t --timestamp -e --extended -o --owner -j --json -w --write -B --buffer --probe --offsets --check --dump --explain -v --verbose -h --help -V --version
+		_tcpdrop_words -4 --ipv4 -6 --ipv6 -p --pid -P --port -i --interface --netns-id --pid-netns -c --count -d --duration -q --quiet -t --timestamp -e --extended -o --owner -j --json -s --summary -f --format -w --write -B --buffer --probe --offsets --check --dump --explain -v --verbose -h --help -V --version
 	else
 		_tcpdrop_words src dst host net port portrange ip ip6 and or not reason state
 	fi

@@ -331,6 +331,57 @@ map_argument(struct machine *m, unsigned n, uint64_t *map)
 	return m->r[n].kind == MAP || fault(m, "argument %u is no map", n);
 }
 
+/* Where the row of a key is; rows: there is none. */
+static unsigned
+find_row(const struct bpf_run *run, const uint8_t *key)
+{
+	unsigned i = 0;
+
+	while (i < run->rows && memcmp(&run->row[i].key, key, sizeof(run->row[i].key)) != 0)
+		i++;
+	return i;
+}
+
+static bool
+lookup_row(struct machine *m, struct value *result)
+{
+	const uint8_t *key = stack_at(m, &m->r[2], 0, sizeof(struct summary_key), true);
+	unsigned i;
+
+	if (!key)
+		return false;
+	i = find_row(m->run, key);
+	*result = (struct value){ .kind = MAYBE_VALUE, .size = sizeof(struct summary_count) };
+	if (i < m->run->rows)
+		result->base = (uint8_t *)&m->run->row[i].value;
+	return true;
+}
+
+/* As htab_map_update_elem(): E2BIG without room, EEXIST when it is there, of which it is first. */
+static bool
+add_row(struct machine *m, int64_t *result)
+{
+	struct bpf_run *run = m->run;
+	const uint8_t *key = stack_at(m, &m->r[2], 0, sizeof(struct summary_key), true);
+	const uint8_t *value = key ? stack_at(m, &m->r[3], 0, sizeof(struct summary_count), true)
+	                           : NULL;
+
+	if (!value)
+		return false;
+	if (m->r[4].kind != NUMBER || m->r[4].bits != BPF_NOEXIST)
+		return fault(m, "a row that another CPU made would be lost");
+	if (run->race && run->rows < run->room && find_row(run, key) == run->rows) {
+		memcpy(&run->row[run->rows].key, key, sizeof(run->row[0].key));
+		run->row[run->rows++].value = (struct summary_count){ 1, 7, 7 };
+	}
+	*result = find_row(run, key) < run->rows ? -EEXIST : run->rows == run->room ? -E2BIG : 0;
+	if (!*result) {
+		memcpy(&run->row[run->rows].key, key, sizeof(run->row[0].key));
+		memcpy(&run->row[run->rows++].value, value, sizeof(run->row[0].value));
+	}
+	return true;
+}
+
 static bool
 lookup(struct machine *m, struct value *result)
 {
@@ -338,7 +389,11 @@ lookup(struct machine *m, struct value *result)
 	const uint8_t *key;
 	uint32_t index;
 
-	if (!map_argument(m, 1, &map) || !(key = stack_at(m, &m->r[2], 0, 4, true)))
+	if (!map_argument(m, 1, &map))
+		return false;
+	if (map == RUN_SUMMARY)
+		return lookup_row(m, result);
+	if (!(key = stack_at(m, &m->r[2], 0, 4, true)))
 		return false;
 	memcpy(&index, key, sizeof(index));
 	*result = (struct value){ .kind = MAYBE_VALUE };
@@ -377,7 +432,11 @@ change_marks(struct machine *m, bool remove, int64_t *result)
 	const uint8_t *key;
 	unsigned i;
 
-	if (!map_argument(m, 1, &map) || !(key = stack_at(m, &m->r[2], 0, 8, true)))
+	if (!map_argument(m, 1, &map))
+		return false;
+	if (map == RUN_SUMMARY && !remove)
+		return add_row(m, result);
+	if (!(key = stack_at(m, &m->r[2], 0, 8, true)))
 		return false;
 	if (map != RUN_MARKED)
 		return fault(m, "change of map %llu", (unsigned long long)map);
@@ -480,6 +539,7 @@ call(struct machine *m, int32_t helper)
 	case BPF_FUNC_get_current_comm:   ok = get_comm(m, &result); break;
 	case BPF_FUNC_get_ns_current_pid_tgid: ok = get_ns_pid(m, &result); break;
 	case BPF_FUNC_get_current_pid_tgid: ok = true; result = (int64_t)m->run->pid_tgid; break;
+	case BPF_FUNC_ktime_get_ns:       ok = true; result = (int64_t)m->run->now++; break;
 	case BPF_FUNC_get_smp_processor_id: ok = true; result = m->run->cpu; break;
 	default: ok = fault(m, "helper %d", helper);
 	}

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../event.h"
 #include "../program.h"
 
 enum {
@@ -22,10 +23,12 @@ enum {
 	RUN_MARKS   = 8,
 	RUN_EVENTS  = 4,
 	RUN_BYTES   = 400, /* of an event */
+	RUN_ROWS    = 8,
 };
 
 /* Map numbers, as the program has them for file descriptors. */
-enum { RUN_COUNTERS = 100, RUN_RINGS, RUN_BELLS, RUN_CONTROL, RUN_MARKED, RUN_NOTES };
+enum { RUN_COUNTERS = 100, RUN_RINGS, RUN_BELLS, RUN_CONTROL, RUN_MARKED, RUN_NOTES,
+       RUN_SUMMARY };
 
 struct run_region {
 	uint64_t    at;
@@ -54,6 +57,14 @@ struct bpf_run {
 	uint64_t    mark[RUN_MARKS];
 	unsigned    marks;
 	int         output_error;              /* what perf_event_output returns */
+
+	uint64_t    now;                       /* bpf_ktime_get_ns(), which adds one each time */
+	struct {
+		struct summary_key   key;
+		struct summary_count value;
+	} row[RUN_ROWS];
+	unsigned    rows, room;                /* room: how many the map may have */
+	bool        race;                      /* another CPU makes each row just before we do */
 
 	struct {
 		int     map;                   /* RUN_RINGS or RUN_BELLS */

@@ -48,6 +48,13 @@ def identity(drop):
                  for key in IDENTITY)
 
 
+def local_port(line):
+    """The IP version, and the port that -s counts by: the destination's, but where a socket is
+    known to have sent it. The peers' ports are the high ones."""
+    sent = line["state"] and line["sport"] < 20000 <= line["dport"]
+    return line["ip"], line["sport"] if sent else line["dport"]
+
+
 def header_field(line, key):
     """No flags at all may be written as an empty text or as a word."""
     value = line.get(key)

@@ -105,6 +105,23 @@ static const struct {
 	{ "- -q",                 NUMBER(quiet), 1 },
 	{ "--explain -c 5",       NUMBER(count), 5 },
 	{ "--",                   NUMBER(check), 0 },
+	{ "-s",                   NUMBER(summary), 1 },
+	{ "",                     NUMBER(summary), 0 },
+	{ "-s",                   NUMBER(summary_ns), 0 },
+	{ "-s5",                  NUMBER(summary_ns), 5000000000 },
+	{ "-s5",                  NUMBER(summary), 1 },
+	{ "-s.5",                 NUMBER(summary_ns), 500000000 },
+	{ "-s4",                  NUMBER(ipv4_only), 0 },
+	{ "-sq",                  NUMBER(summary_ns), 0 },
+	{ "-sq",                  NUMBER(quiet), 1 },
+	{ "-qs0.25",              NUMBER(summary_ns), 250000000 },
+	{ "-s -4",                NUMBER(ipv4_only), 1 },
+	{ "--summary",            NUMBER(summary), 1 },
+	{ "--summary=5",          NUMBER(summary_ns), 5000000000 },
+	{ "--summary -q",         NUMBER(quiet), 1 },
+	{ "-s -f text",           NUMBER(format), OPTIONS_AS_TEXT },
+	{ "-sfjson",              NUMBER(format), OPTIONS_AS_JSON },
+	{ "-s --format=prometheus", NUMBER(format), OPTIONS_AS_PROMETHEUS },
 };
 
 static const struct {
@@ -141,6 +158,8 @@ static const struct {
 	{ "-w - -q",                 offsetof(struct options, write), "-" },
 	{ "--write - -e",            offsetof(struct options, write), "-" },
 	{ "-j -w file",              offsetof(struct options, write), "file" },
+	{ "-s -w out.prom",          offsetof(struct options, write), "out.prom" },
+	{ "-s --write=-",            offsetof(struct options, write), "-" },
 };
 
 /* The operands, wherever they stand. */
@@ -256,6 +275,20 @@ static const struct {
 	                    "write the packets to a file" },
 	{ "-w - --json",    "options '-j' and '-w -' exclude each other: "
 	                    "write the packets to a file" },
+	{ "-f json",        "option '-f' needs '-s'" },
+	{ "-s -e",          "options '-s' and '-e' exclude each other: "
+	                    "a summary has no single drops" },
+	{ "-c 5 -s",        "options '-s' and '-c' exclude each other: "
+	                    "to end a summary, give '-d SECS'" },
+	{ "-s -f yaml",     "option '-f': expected text, json or prometheus, got 'yaml'" },
+	{ "-s --format=",   "option '--format': expected text, json or prometheus, got ''" },
+	{ "-sf",            "option '-f' needs an argument: FORMAT" },
+	{ "-s0",            "option '-s': expected seconds, more than 0 and up to 1000000000, "
+	                    "got '0'" },
+	{ "-s5q",           "option '-s': expected seconds, more than 0 and up to 1000000000, "
+	                    "got '5q'" },
+	{ "--summary=",     "option '--summary': expected seconds, more than 0 and up to "
+	                    "1000000000, got ''" },
 };
 
 static uint64_t
@@ -389,7 +422,7 @@ test_rows(void)
 	static const char *const values[] = {
 		[OPTIONS_FLAG_TEXT] = NULL, [OPTIONS_FLAG_WORD] = " x", [OPTIONS_TEXT] = " x", [OPTIONS_COUNT] = " 4",
 		[OPTIONS_PID] = " 4", [OPTIONS_KIB] = " 4", [OPTIONS_LIST] = " 4",
-		[OPTIONS_SECONDS] = " 0.000000004",
+		[OPTIONS_SECONDS] = " 0.000000004", [OPTIONS_FORMAT] = " json",
 	};
 	const struct options_row *row;
 	char usage[8192], line[64], err[256];
@@ -398,8 +431,9 @@ test_rows(void)
 	options_usage(usage, sizeof(usage));
 	for (unsigned i = 0; (row = options_row(i)); i++) {
 		const char *value = values[row->kind] ? values[row->kind] : "";
+		const char *with = strchr("fw", row->letter) && row->letter ? "-s " : "";
 
-		snprintf(line, sizeof(line), "--%s%s", row->name, value);
+		snprintf(line, sizeof(line), "%s--%s%s", with, row->name, value);
 		CHECK_INT(parse(line, &o, err, sizeof(err)), 0, "row: %s", line);
 		CHECK(is_set(&o, row), "row sets its field: %s", line);
 		snprintf(line, sizeof(line), "--%s", row->name);
@@ -407,7 +441,7 @@ test_rows(void)
 		CHECK(strstr(usage, row->help), "usage has the help of %s", line);
 		if (!row->letter)
 			continue;
-		snprintf(line, sizeof(line), "-%c%s", row->letter, value);
+		snprintf(line, sizeof(line), "%s-%c%s", with, row->letter, value);
 		CHECK_INT(parse(line, &o, err, sizeof(err)), 0, "row: %s", line);
 		CHECK(is_set(&o, row), "row sets its field: %s", line);
 	}

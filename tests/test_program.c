@@ -15,6 +15,7 @@
 
 #include "../attach.h"
 #include "../bpf_asm.h"
+#include "../event.h"
 #include "../filter.h"
 #include "../inlined.h"
 #include "../kernel.h"
@@ -32,7 +33,7 @@ static bool packet; /* its bytes are asked for */
 static struct filter expression;
 
 static const struct program_maps numbered = {
-	.counters = 0, .rings = 1, .bells = 2, .control = 3, .marks = 4, .notes = 5,
+	.counters = 0, .rings = 1, .bells = 2, .control = 3, .marks = 4, .notes = 5, .summary = 6,
 };
 
 static const uint32_t versions[] = {
@@ -65,7 +66,7 @@ make_wide(void)
 	snprintf(wide + n, sizeof(wide) - n, ")");
 }
 
-static const struct sample {
+static const struct asked {
 	const char           *name;
 	struct program_filter filter;
 	const char           *text; /* the expression; reasons are numbers */
@@ -84,6 +85,9 @@ static const struct sample {
 	{ "all",   { .family = 4, .has_pid = true, .pid = 17, .pidns_dev = 4, .pidns_ino = 1,
 	             .netns = 1, .ifindex = 1 },
 	           "host 10.1.2.3 and ip and tcp and not ip6 and state established and reason 3" },
+	{ "summary", { 0 }, NULL },
+	{ "summary of all", { .family = 6, .has_pid = true, .pid = 17, .netns = 1, .ifindex = 1 },
+	           "host 2001:db8::1 and port 443 and state established" },
 };
 
 static void
@@ -104,10 +108,10 @@ parse(const char *text)
 }
 
 static int
-build(unsigned probe, uint32_t version, uint8_t arguments, const struct sample *sample,
+build(unsigned probe, uint32_t version, uint8_t arguments, const struct asked *asked,
       struct program_maps maps)
 {
-	struct program_filter filter = sample->filter;
+	struct program_filter filter = asked->filter;
 	static const struct inlined_site site = { .base = 5, .skb = 12 };
 	struct program p = {
 		.probe = probe_get(probe), .index = (uint8_t)probe, .arguments = arguments, .site = &site,
@@ -116,9 +120,10 @@ build(unsigned probe, uint32_t version, uint8_t arguments, const struct sample *
 		.has_consumed = version >= KERNEL_VERSION(6, 6, 0), .consumed = 1,
 		.clears = version < KERNEL_VERSION(4, 6, 0), .sk_drops = 168,
 		.offsets = &offsets, .filter = &filter, .maps = maps, .packet = packet,
+		.summary = !strncmp(asked->name, "summary", 7),
 	};
 
-	parse(sample->text);
+	parse(asked->text);
 	filter.expression = &expression;
 	offsets_table(&offsets, version);
 	offsets.at[DEV_NET] = 264; /* measured: it is in no table */
@@ -134,6 +139,7 @@ static const struct {
 	{ "dump-5.10",    "./tcpdrop --dump=5.10 --probe tracepoint" },
 	{ "dump-6.1",     "./tcpdrop --dump=6.1 --probe kfree_skb_reason" },
 	{ "dump-6.12",    "./tcpdrop --dump=6.12 --probe sk_skb_reason_drop" },
+	{ "dump-summary", "./tcpdrop -s --dump=6.12 --probe sk_skb_reason_drop" },
 	{ "dump-7.3",     "./tcpdrop --dump=7.3 --probe tracepoint" },
 	{ "dump-write",   "./tcpdrop --dump=6.12 --probe tracepoint -w -" },
 	{ "filter-ipv4",  NULL },
@@ -254,6 +260,7 @@ allowed(const struct bpf_insn *i)
 		BPF_FUNC_map_lookup_elem, BPF_FUNC_map_update_elem, BPF_FUNC_map_delete_elem,
 		BPF_FUNC_probe_read, BPF_FUNC_perf_event_output, BPF_FUNC_get_current_comm,
 		BPF_FUNC_get_current_pid_tgid, BPF_FUNC_get_smp_processor_id,
+		BPF_FUNC_ktime_get_ns,
 		BPF_FUNC_probe_read_kernel,       /* 5.5 on */
 		BPF_FUNC_get_ns_current_pid_tgid, /* 5.7 on */
 	};
@@ -456,7 +463,7 @@ processed(const char *log)
 }
 
 static void
-test_load(unsigned probe, uint32_t version, const struct sample *filter, struct program_maps maps)
+test_load(unsigned probe, uint32_t version, const struct asked *filter, struct program_maps maps)
 {
 	enum { LOG = 16 << 20 };
 	static char log[LOG];
@@ -469,8 +476,7 @@ test_load(unsigned probe, uint32_t version, const struct sample *filter, struct 
 	int fd;
 
 	log[0] = '\0';
-	if (build(probe, version, version >= KERNEL_VERSION(6, 11, 0) ? 4 : 2, filter,
-		  maps))
+	if (build(probe, version, version >= KERNEL_VERSION(6, 11, 0) ? 4 : 2, filter, maps))
 		return;
 	p.count = code.count;
 	fd = attach_load(&p);
@@ -522,6 +528,8 @@ test_verifier(void)
 		.control = attach_map(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct program_control), 1),
 		.marks = attach_map(BPF_MAP_TYPE_HASH, 8, 4, 16),
 		.notes = attach_map(BPF_MAP_TYPE_ARRAY, 4, sizeof(struct note), 64),
+		.summary = attach_map(BPF_MAP_TYPE_HASH, sizeof(struct summary_key),
+		                      sizeof(struct summary_count), 32),
 	};
 	uint32_t version = kernel_version();
 	char cause[128];
@@ -545,6 +553,7 @@ test_verifier(void)
 	close(maps.control);
 	close(maps.marks);
 	close(maps.notes);
+	close(maps.summary);
 }
 
 int

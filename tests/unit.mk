@@ -8,8 +8,8 @@ include Makefile
 
 BUILD   = tests/build
 UNITS   = $(patsubst tests/%.c,$(BUILD)/%,$(sort $(wildcard tests/test_*.c)))
-PURE    = kallsyms names decode format options offsets bpf_asm program probe behaviour \
-          zone inlined text calibrate extended counters explain texts notes diag pcapng netns filter
+PURE    = kallsyms names decode format options offsets bpf_asm program probe behaviour once \
+          zone inlined text calibrate extended counters explain texts notes diag pcapng netns filter counts summary
 TESTED  = $(patsubst %,$(BUILD)/%,$(filter-out main.o,$(OBJECTS)))
 HELPERS = $(BUILD)/bpf_run.o $(BUILD)/world.o
 READBACK = $(BUILD)/readback

@@ -311,8 +311,10 @@ world_make(struct world *w, const struct kernel *k, const struct packet *packet)
 	w->program.maps = (struct program_maps){
 		.counters = RUN_COUNTERS, .rings = RUN_RINGS, .bells = RUN_BELLS,
 		.control = RUN_CONTROL, .marks = RUN_MARKED, .notes = RUN_NOTES,
+		.summary = RUN_SUMMARY,
 	};
 	w->run.cpu = 5;
+	w->run.room = RUN_ROWS;
 	memset(w->skb, 0xcc, sizeof(w->skb));
 	world_put_skb(w, SKB_DEV, 0, 8);
 	world_put_skb(w, SKB_SK, 0, 8);
