@@ -49,16 +49,12 @@ static const struct remedy remedies[] = {
 const char *
 advice_step(enum step step)
 {
-	static const char *const names[] = {
-		[STEP_NONE] = "", [STEP_RING] = "perf ring", [STEP_MAP] = "BPF map",
-		[STEP_ASK] = "asking the verifier", [STEP_BUILD] = "BPF program",
-		[STEP_LOAD] = "BPF program load", [STEP_DUMP] = "BPF program dump",
-		[STEP_PMU] = "kprobe", [STEP_SITES] = "inlined tcp_drop()", [STEP_KPROBE] = "kprobe",
-		[STEP_TRACEPOINT] = "tracepoint", [STEP_BIND] = "kprobe program",
-		[STEP_REPEATS] = "kprobe",
-	};
+	static const char names[] = /* in the order of enum step */
+		"\0" "perf ring\0" "BPF map\0" "asking the verifier\0" "BPF program\0"
+		"BPF program load\0" "BPF program dump\0" "kprobe\0" "inlined tcp_drop()\0"
+		"kprobe\0" "tracepoint\0" "kprobe program\0" "kprobe";
 
-	return names[step];
+	return text_nth(names, step);
 }
 
 static void

@@ -127,7 +127,9 @@ void builder_append(struct builder *, const char *title, const struct bpf_insn *
 
 #define EMIT(b, title, ...) \
 	do { \
-		static const struct bpf_insn block[] = { __VA_ARGS__ }; \
+		/* clang aligns larger arrays to 16 */ \
+		static const struct bpf_insn block[] __attribute__((aligned(8))) \
+			= { __VA_ARGS__ }; \
 		builder_append((b), (title), block, sizeof(block) / sizeof(block[0])); \
 	} while (0)
 

@@ -14,6 +14,7 @@
 #include <strings.h>
 
 #include "explain.h"
+#include "names.h"
 #include "text.h"
 #include "texts.h"
 
@@ -68,10 +69,8 @@ whole(const char *paragraph, size_t *size)
 static const char *
 bare(const char *name, size_t *n)
 {
-	static const char prefix[] = "SKB_DROP_REASON_";
-
-	if (!strncasecmp(name, prefix, sizeof(prefix) - 1))
-		name += sizeof(prefix) - 1;
+	if (!strncasecmp(name, NAMES_PREFIX, sizeof(NAMES_PREFIX) - 1))
+		name += sizeof(NAMES_PREFIX) - 1;
 	*n = text_until(name, "+. ");
 	return name;
 }

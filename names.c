@@ -11,21 +11,10 @@
 #include "texts.h"
 
 /* enum of include/net/tcp_states.h, 6.8 on (BOUND_INACTIVE; 4.4 has the rest) */
-static const char *const states[] = {
-	[1]  = "ESTABLISHED",
-	[2]  = "SYN_SENT",
-	[3]  = "SYN_RECV",
-	[4]  = "FIN_WAIT1",
-	[5]  = "FIN_WAIT2",
-	[6]  = "TIME_WAIT",
-	[7]  = "CLOSE",
-	[8]  = "CLOSE_WAIT",
-	[9]  = "LAST_ACK",
-	[10] = "LISTEN",
-	[11] = "CLOSING",
-	[12] = "NEW_SYN_RECV",
-	[13] = "BOUND_INACTIVE",
-};
+static const char states[] = /* the first is 1 */
+	"ESTABLISHED\0" "SYN_SENT\0" "SYN_RECV\0" "FIN_WAIT1\0" "FIN_WAIT2\0"
+	"TIME_WAIT\0" "CLOSE\0" "CLOSE_WAIT\0" "LAST_ACK\0" "LISTEN\0"
+	"CLOSING\0" "NEW_SYN_RECV\0" "BOUND_INACTIVE\0";
 
 /* byte 13 of the TCP header, RFC 9293, and NS above it, RFC 3540 */
 static const char flags_names[][4] = {
@@ -33,19 +22,17 @@ static const char flags_names[][4] = {
 };
 
 enum {
-	STATES = sizeof(states) / sizeof(states[0]),
+	STATES = 13,
 	FLAGS  = sizeof(flags_names) / sizeof(flags_names[0]),
 	NAMES_LONGEST = 64,
 };
 
-static const char prefix[] = "SKB_DROP_REASON_";
-
 static const char *
 without_prefix(const char *name)
 {
-	size_t n = sizeof(prefix) - 1;
+	size_t n = sizeof(NAMES_PREFIX) - 1;
 
-	return strncasecmp(name, prefix, n) ? name : name + n;
+	return strncasecmp(name, NAMES_PREFIX, n) ? name : name + n;
 }
 
 static void
@@ -75,7 +62,7 @@ is_name_byte(char c)
 static size_t
 take_name(const char **s, const char **name)
 {
-	size_t n, skip = sizeof(prefix) - 1;
+	size_t n, skip = sizeof(NAMES_PREFIX) - 1;
 
 	if (!take(s, '"'))
 		return 0;
@@ -84,7 +71,7 @@ take_name(const char **s, const char **name)
 	n = (size_t)(*s - *name);
 	if (!take(s, '"'))
 		return 0;
-	if (n <= skip || memcmp(*name, prefix, skip))
+	if (n <= skip || memcmp(*name, NAMES_PREFIX, skip))
 		return n;
 	*name += skip;
 	return n - skip;
@@ -162,13 +149,14 @@ names_builtin(struct names *names, uint32_t version_code)
 {
 	const struct reasons *row = reasons_table;
 	const char *s;
-	const uint8_t *absent;
+	const uint8_t *absent = reasons_absent;
 
 	while (version_code < row->first || version_code > row->last)
 		if (++row == reasons_table + REASONS_ROWS)
 			return -ENOENT;
 	names_free(names);
-	absent = row->absent;
+	for (unsigned list = 0; list < row->list; absent++)
+		list += *absent == REASONS_NAMES;
 	s = texts_get(TEXTS_REASONS, 0);
 	names->text = s - 1; /* there, a zero byte ends the text before */
 	for (uint32_t i = 0, code = 0; code < row->count; i++, s += strlen(s) + 1) {
@@ -235,14 +223,14 @@ names_consumed(const struct names *names, uint32_t *code)
 const char *
 names_state(uint8_t state)
 {
-	return state < STATES ? states[state] : NULL;
+	return state && state <= STATES ? text_nth(states, state - 1u) : NULL;
 }
 
 int
 names_state_code(const char *name, uint8_t *state)
 {
-	for (uint8_t i = 1; i < STATES; i++) {
-		if (!strncasecmp(states[i], name, NAMES_LONGEST)) {
+	for (uint8_t i = 1; i <= STATES; i++) {
+		if (!strncasecmp(names_state(i), name, NAMES_LONGEST)) {
 			*state = i;
 			return 0;
 		}

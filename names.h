@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define NAMES_PREFIX "SKB_DROP_REASON_" /* what the kernel has before each reason */
+
 enum {
 	NAMES_REASONS = 512,    /* core reasons are below; 129 on 6.18 */
 	NAMES_FLAGS   = 48,     /* room for any text of names_flags() */

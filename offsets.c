@@ -57,13 +57,13 @@ enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 const char *
 offsets_name(enum offset id)
 {
-	static const char *const names[OFFSETS] = {
-#define X(field, name) [field] = name,
+	static const char names[] =
+#define X(field, name) name "\0"
 		OFFSETS_LIST(X)
 #undef X
-	};
+		;
 
-	return names[id];
+	return text_nth(names, id);
 }
 
 static uint16_t

@@ -11,13 +11,16 @@ enum {
 };
 
 struct reasons {
-	uint32_t       first;   /* KERNEL_VERSION() codes, both included */
-	uint32_t       last;
-	const uint8_t *absent;  /* numbers of names it does not have, ascending; ends with none */
-	uint32_t       count;   /* of codes; there may be more names */
+	uint32_t first; /* KERNEL_VERSION() codes, both included */
+	uint32_t last;
+	uint8_t  list;  /* which of reasons_absent */
+	uint8_t  count; /* of codes; there may be more names */
 };
 
 /* The names by number are TEXTS_REASONS (texts.h). Codes follow the order. */
 extern const struct reasons reasons_table[REASONS_ROWS];
+
+/* Lists of the numbers of absent names, ascending; each ends with REASONS_NAMES. */
+extern const uint8_t reasons_absent[];
 
 #endif

@@ -210,29 +210,54 @@ text_number(const char **p)
 }
 
 const char *
+text_nth(const char *strings, unsigned n)
+{
+	while (n--)
+		strings += strlen(strings) + 1;
+	return strings;
+}
+
+#define ERRORS(X) \
+	X(EPERM, "Operation not permitted") \
+	X(ENOENT, "No such file or directory") \
+	X(EIO, "I/O error") \
+	X(E2BIG, "Argument list too long") \
+	X(ENOMEM, "Out of memory") \
+	X(EACCES, "Permission denied") \
+	X(EBUSY, "Resource busy") \
+	X(EEXIST, "File exists") \
+	X(ENODEV, "No such device") \
+	X(EINVAL, "Invalid argument") \
+	X(ENFILE, "Too many open files in system") \
+	X(EMFILE, "Too many open files") \
+	X(ENOSPC, "No space left on device") \
+	X(EPIPE, "Broken pipe") \
+	X(ERANGE, "Out of range") \
+	X(ENOSYS, "Function not implemented") \
+	X(ENODATA, "No data available") \
+	X(ENOTDIR, "Not a directory") \
+	X(EISDIR, "Is a directory") \
+	X(EFBIG, "File too large") \
+	X(EROFS, "Read-only file system")
+
+const char *
 text_error(int number)
 {
-	static const struct {
-		int         number;
-		const char *text;
-	} errors[] = {
-		{ EPERM, "Operation not permitted" },  { ENOENT, "No such file or directory" },
-		{ EIO, "I/O error" },                  { E2BIG, "Argument list too long" },
-		{ ENOMEM, "Out of memory" },           { EACCES, "Permission denied" },
-		{ EBUSY, "Resource busy" },            { EEXIST, "File exists" },
-		{ ENODEV, "No such device" },          { EINVAL, "Invalid argument" },
-		{ ENFILE, "Too many open files in system" }, { EMFILE, "Too many open files" },
-		{ ENOSPC, "No space left on device" }, { EPIPE, "Broken pipe" },
-		{ ERANGE, "Out of range" },            { ENOSYS, "Function not implemented" },
-		{ ENODATA, "No data available" },      { ENOTDIR, "Not a directory" },
-		{ EISDIR, "Is a directory" },          { EFBIG, "File too large" },
-		{ EROFS, "Read-only file system" },
+	static const uint8_t numbers[] = {
+#define X(number, text) number,
+		ERRORS(X)
+#undef X
 	};
+	static const char texts[] =
+#define X(number, text) text "\0"
+		ERRORS(X)
+#undef X
+		;
 	static char unknown[24];
 
-	for (unsigned i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
-		if (errors[i].number == number)
-			return errors[i].text;
+	for (unsigned i = 0; i < sizeof(numbers); i++)
+		if (numbers[i] == number)
+			return text_nth(texts, i);
 	text_format(unknown, sizeof(unknown), "error %d", number);
 	return unknown;
 }

@@ -28,6 +28,9 @@ void text_say(const char *lines);
 /* How many bytes come before the first of stops, or the end: strcspn(3) without its table. */
 size_t text_until(const char *s, const char *stops);
 
+/* The string at number n of those that stand one behind the other, each with its zero byte. */
+const char *text_nth(const char *strings, unsigned n);
+
 /* Says that output could not be written, if error (-errno) is not 0. Exit status: 0 or 1. */
 int text_unwritten(int error);
 

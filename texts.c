@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include <string.h>
-
 #include "packed.h"
+#include "text.h"
 #include "texts.h"
 #include "unpack.h"
 
@@ -14,7 +13,5 @@ texts_get(enum texts which, unsigned string)
 
 	if (!all[UNPACK_BEFORE])
 		unpack(all + UNPACK_BEFORE, packed_starts[TEXTS], packed_bytes);
-	while (string--)
-		s += strlen(s) + 1;
-	return s;
+	return text_nth(s, string);
 }
