@@ -13,13 +13,13 @@ FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
 ARCH   := $(shell uname -m)
 
 # In the order of the data: this list is the map of the program.
-OBJECTS = main.o options.o filter.o filter_words.o kernel.o probe.o offsets.o calibrate.o \
+OBJECTS = main.o options.o trace.o stream.o filter.o filter_words.o kernel.o probe.o offsets.o calibrate.o \
           program.o filter_program.o find_packet.o find_socket.o notes.o builder.o bpf_asm.o \
           inlined.o kcore.o peek.o sites.o learn.o netns.o hooks.o measure.o tracer.o attach.o \
           kprobes.o advice.o ring.o decode.o kallsyms.o subsystems.o tracefs.o names.o reasons.o \
           zone.o owner.o diag.o format.o extended.o put.o output.o pcapng.o capture.o terminal.o \
           summary.o keyboard.o watch.o progress.o counters.o tally.o check.o dump.o explain.o \
-          texts.o packed.o unpack.o text.o memory.o file.o
+          texts.o packed.o unpack.o text.o nanos.o memory.o file.o
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE= $(WARNINGS) -ffile-prefix-map=$(CURDIR)=. -MMD -MP \

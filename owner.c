@@ -20,6 +20,7 @@
 #include "drop.h"
 #include "file.h"
 #include "kernel.h"
+#include "nanos.h"
 #include "owner.h"
 #include "text.h"
 
@@ -72,10 +73,7 @@ static uint32_t here_net, there_net;
 static uint64_t
 now(void)
 {
-	struct timespec t;
-
-	syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * (1000 * MS) + (uint64_t)t.tv_nsec;
+	return nanos(CLOCK_MONOTONIC);
 }
 
 /* ---- who has what ---- */

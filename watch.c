@@ -17,8 +17,10 @@
 #include "kallsyms.h"
 #include "keyboard.h"
 #include "memory.h"
+#include "nanos.h"
 #include "options.h"
 #include "output.h"
+#include "progress.h"
 #include "summary.h"
 #include "tally.h"
 #include "terminal.h"
@@ -27,10 +29,9 @@
 #include "watch.h"
 
 enum {
-	SECOND       = 1000000000,
 	LIVE_SECONDS = 1,          /* between tables: on a terminal; into a file */
 	FILE_SECONDS = 15,
-	LEAST        = SECOND / 10,
+	LEAST        = NANOS_SECOND / 10,
 	FINAL_LINES  = 3,          /* of the window for what is said after the last table */
 	PATH_ROOM    = 4096 + 8,   /* PATH_MAX and ".tmp" */
 };
@@ -50,15 +51,6 @@ static struct {
 	bool                 written;  /* a table was */
 	int                  changes;  /* a descriptor of signals about the terminal, or -1 */
 } w;
-
-static uint64_t
-now(void)
-{
-	struct timespec t;
-
-	syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
-}
 
 /* ---- reading the counts ---- */
 
@@ -132,7 +124,7 @@ read_counts(struct tracer *t, bool whole)
 	struct summary_key key, next;
 	uint64_t elapsed;
 
-	s->time = now();
+	s->time = nanos(CLOCK_MONOTONIC);
 	elapsed = s->time - (whole ? s->start : w.last);
 	s->counted = 0;
 	memset(&key, 0xff, sizeof(key));
@@ -289,8 +281,10 @@ open_table(const struct watch *run)
 static uint64_t
 interval(const struct options *o)
 {
+	uint64_t seconds = w.table.live ? LIVE_SECONDS : w.file ? FILE_SECONDS : 0;
+
 	if (!o->summary_ns)
-		return (uint64_t)SECOND * (w.table.live ? LIVE_SECONDS : w.file ? FILE_SECONDS : 0);
+		return seconds * NANOS_SECOND;
 	return o->summary_ns > LEAST ? o->summary_ns : LEAST;
 }
 
@@ -298,9 +292,9 @@ interval(const struct options *o)
 static bool
 rest(struct watch *run, uint64_t until)
 {
-	uint64_t time = now(), left = until > time ? until - time : 0;
+	uint64_t time = nanos(CLOCK_MONOTONIC), left = until > time ? until - time : 0;
 	struct timespec limit = {
-		.tv_sec = (time_t)(left / SECOND), .tv_nsec = (long)(left % SECOND),
+		.tv_sec = (time_t)(left / NANOS_SECOND), .tv_nsec = (long)(left % NANOS_SECOND),
 	};
 	struct pollfd poll[] = {
 		{ .fd = run->signals, .events = POLLIN },
@@ -320,6 +314,14 @@ rest(struct watch *run, uint64_t until)
 	       && !(poll[3].revents && keyboard_pressed("qQ"));
 }
 
+static uint64_t
+earliest(uint64_t a, uint64_t b, uint64_t c)
+{
+	uint64_t least = a < b ? a : b;
+
+	return least < c ? least : c;
+}
+
 /* Tables until the run is over; on a terminal and into a file from the start on. */
 static int
 count(struct watch *run, const struct options *o)
@@ -331,7 +333,7 @@ count(struct watch *run, const struct options *o)
 		next = UINT64_MAX;
 	else if (w.table.live || w.file)
 		next = run->start;
-	while ((time = now()) < end) {
+	while ((time = nanos(CLOCK_MONOTONIC)) < end) {
 		if (time >= next) {
 			read_counts(run->tracer, false);
 			if (write_table(run->out, 1))
@@ -340,7 +342,8 @@ count(struct watch *run, const struct options *o)
 			if (next < time)
 				next = time + every;
 		}
-		if (!rest(run, next < end ? next : end))
+		progress_update(run->progress, time, tracer_matched(run->tracer), 0);
+		if (!rest(run, earliest(next, end, run->progress->on ? time + NANOS_SECOND : end)))
 			break;
 	}
 	return run->out->error;
@@ -372,6 +375,7 @@ watch(struct watch *run)
 	if (w.table.live)
 		open_terminal(run->out);
 	failed = count(run, run->tracer->options);
+	progress_clear(run->progress);
 	keyboard_close();
 	tally_stop(run->tally);
 	tracer_stop(run->tracer);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 struct output;
+struct progress;
 struct tally;
 struct tracer;
 struct zone;
@@ -14,6 +15,7 @@ struct watch {
 	struct tracer     *tracer;  /* started */
 	struct tally      *tally;   /* its shown gets what was counted */
 	struct output     *out;
+	struct progress   *progress;
 	const struct zone *zone;
 	int                signals; /* readable: it is to end */
 	uint64_t           start;   /* CLOCK_MONOTONIC */

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "advice.h"
+#include "capture.h"
+#include "check.h"
+#include "counters.h"
+#include "hooks.h"
+#include "learn.h"
+#include "nanos.h"
+#include "options.h"
+#include "output.h"
+#include "owner.h"
+#include "progress.h"
+#include "stream.h"
+#include "tally.h"
+#include "terminal.h"
+#include "text.h"
+#include "trace.h"
+#include "tracer.h"
+#include "watch.h"
+#include "zone.h"
+
+struct run {
+	const struct options *options;
+	struct tracer        *tracer;
+	struct output        *out;
+	bool                  packets;  /* standard output gets packets, and no text */
+	int                   signals;
+	uint64_t              start;    /* CLOCK_MONOTONIC */
+	uint64_t              to_wall;  /* CLOCK_REALTIME less that */
+	uint64_t              before;   /* drops that matched while the probes were being armed */
+};
+
+/* What became of the drops. */
+struct end {
+	uint64_t drops;   /* shown or counted */
+	uint64_t lost;    /* or without a row in a summary */
+	bool     limited; /* it ended with its count of drops */
+};
+
+const char trace_try_help[] = "try 'tcpdrop --help'";
+
+static struct capture  capture;
+static struct tally    tally;
+static struct progress progress;
+static struct zone     zone;
+
+/* The kernel's signal set is a number with a bit for each. */
+int
+trace_catch_signals(const struct options *o)
+{
+	const uint64_t window = (uint64_t)!o->summary << (SIGWINCH - 1);
+	const uint64_t taken = 1u << (SIGINT - 1) | 1u << (SIGQUIT - 1) | 1u << (SIGTERM - 1)
+	                       | 1u << (SIGHUP - 1) | window;
+	const uint64_t blocked = taken | 1u << (SIGPIPE - 1) | 1u << (SIGXFSZ - 1);
+
+	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &blocked, NULL, sizeof(blocked));
+	return (int)syscall(SYS_signalfd4, -1, &taken, sizeof(taken), SFD_CLOEXEC);
+}
+
+/* ---- the start ---- */
+
+static int
+refuse(struct tracer *t)
+{
+	text_say(t->error);
+	if (t->usage)
+		text_say(trace_try_help);
+	else if (t->options->verbose)
+		text_say(t->log);
+	tracer_close(t);
+	return t->usage ? 2 : 1;
+}
+
+/* What makes the output less than it could be, but for what --check tells. */
+static void
+warn(const struct tracer *t)
+{
+	if (!t->offsets.asked && !t->offsets.measured && !t->options->offsets)
+		text_say("this kernel does not tell its offsets, the table's may be wrong: "
+		         "see --check");
+	for (unsigned i = 0; i < PROBES; i++) {
+		const struct tracer_probe *p = &t->probe[i];
+
+		if (p->error && (p->step == STEP_LOAD || p->step == STEP_BIND))
+			text_write(STDERR_FILENO, "tcpdrop: %s: %s: %s: see --check -v\n",
+			           probe_get(i)->label, advice_step(p->step),
+			           text_error(-p->error));
+	}
+}
+
+static void
+tell_start(struct tracer *t)
+{
+	char probes[160] = "";
+	size_t used = 0;
+
+	for (unsigned i = 0; i < PROBES && used < sizeof(probes); i++)
+		if (t->probe[i].attached)
+			used += (size_t)text_format(probes + used, sizeof(probes) - used, "%s%s",
+			                            used ? ", " : "", probe_get(i)->label);
+	if (t->options->verbose)
+		check_describe(t, STDERR_FILENO);
+	else
+		check_coverage(t, STDERR_FILENO, false);
+	text_write(STDERR_FILENO, "tcpdrop: %s TCP drops with %s; Ctrl-C ends\n",
+	           t->options->summary ? "counting" : "tracing", probes);
+}
+
+/*
+ * Drops that go elsewhere are counted on the terminal meanwhile. What a pipe leads
+ * to may be on the same screen, and is not ours to order.
+ */
+static bool
+wants_progress(const struct options *o)
+{
+	bool terminal = terminal_look(STDOUT_FILENO).is;
+	bool file = lseek(STDOUT_FILENO, 0, SEEK_CUR) >= 0;
+
+	return (o->summary ? !terminal : o->quiet && (file || (o->write && terminal)))
+	       && terminal_look(STDERR_FILENO).columns > PROGRESS_COLUMNS;
+}
+
+/* ---- the end ---- */
+
+/* Where the kernel's own counters rose: beside what was shown of it. */
+static void
+tell_counters(const struct tracer *t, bool limited)
+{
+	const struct options *o = t->options;
+	char text[4096];
+
+	if (!counters_table(text, sizeof(text), &tally.before, &tally.after, tally.shown,
+	                    &t->names))
+		return;
+	text_say("the kernel counted since the start, in this network namespace:");
+	if (o->ipv4_only || o->ipv6_only || o->has_pid || t->expression.root || limited
+	    || t->filter.netns || t->filter.ifindex)
+		text_say("(filters and -c limit what is SHOWN, not what is COUNTED)");
+	text_say(text);
+}
+
+static void
+tell_end(struct tracer *t, const struct end *end)
+{
+	uint64_t missed = hooks_missed(t);
+	bool summary = t->options->summary;
+	char lost[96];
+
+	text_format(lost, sizeof(lost), ", %llu %s (-B) or a filter may help",
+	            (unsigned long long)end->lost,
+	            summary ? "uncounted: a larger map" : "lost: larger rings");
+	text_write(STDERR_FILENO, "tcpdrop: %llu drop%s %s%s\n", (unsigned long long)end->drops,
+	           end->drops == 1 ? "" : "s", summary ? "counted" : "shown",
+	           end->lost ? lost : "");
+	if (missed)
+		text_write(STDERR_FILENO, "tcpdrop: %llu frees, of drops or not, met our program "
+		           "while it ran and were not seen\n", (unsigned long long)missed);
+	tell_counters(t, end->limited);
+}
+
+/* ---- the two kinds of a run ---- */
+
+static int
+summarize(const struct run *run, struct end *end)
+{
+	struct watch w = {
+		.tracer = run->tracer, .tally = &tally, .out = run->out, .zone = &zone,
+		.progress = &progress, .signals = run->signals, .start = run->start,
+		.to_wall = run->to_wall,
+	};
+	int failed;
+
+	if (!tracer_symbols(run->tracer))
+		stream_say_no_symbols(run->tracer);
+	failed = watch(&w);
+	*end = (struct end){ .drops = w.counted, .lost = w.uncounted };
+	return failed;
+}
+
+static int
+show(const struct run *run, struct end *end)
+{
+	const struct options *o = run->options;
+	struct stream s = {
+		.options = o, .tracer = run->tracer, .tally = &tally, .out = run->out,
+		.capture = &capture, .progress = &progress, .style = capture.style,
+		.packets = run->packets, .signals = run->signals, .start = run->start,
+		.to_wall = run->to_wall, .before = run->before,
+	};
+
+	s.style.json = o->json;
+	s.style.comment = false;
+	stream(&s);
+	if (o->json)
+		output_add(run->out, format_end(output_end(run->out), output_left(run->out),
+		                                &s.style, nanos(CLOCK_REALTIME), s.seen, s.shown,
+		                                s.lost));
+	output_flush(run->out);
+	*end = (struct end){ .drops = s.shown, .lost = s.lost, .limited = s.ended };
+	return 0;
+}
+
+/* Opens all there is to open; 0, or -1 and the tracer knows why. */
+static int
+start(struct run *run, const char *application)
+{
+	const struct options *o = run->options;
+	struct tracer *t = run->tracer;
+	char lacking[512] = "";
+
+	if (o->owner)
+		owner_open(lacking, sizeof(lacking)); /* takes its time: nothing is traced yet */
+	if (learn_kernel(t, o) || tracer_open(t)
+	    || capture_open(&capture, o->summary ? NULL : o->write, application, t->error,
+	                    sizeof(t->error))
+	    || tracer_start(t))
+		return -1;
+	warn(t);
+	text_say(lacking);
+	run->start = nanos(CLOCK_MONOTONIC);
+	run->to_wall = nanos(CLOCK_REALTIME) - run->start;
+	run->before = tracer_matched(t);
+	return 0;
+}
+
+int
+trace(struct tracer *t, struct output *out, const struct options *o, const char *application)
+{
+	struct run run = {
+		.options = o, .tracer = t, .out = out, .signals = trace_catch_signals(o),
+		.packets = o->write && !o->summary && !strcmp(o->write, "-"),
+	};
+	struct end end;
+	int failed;
+
+	if (run.packets && terminal_look(STDOUT_FILENO).is) {
+		text_say("option '-w -': standard output is a terminal: expected a pipe or a file");
+		text_say(trace_try_help);
+		return 2;
+	}
+	zone_open(&zone);
+	capture.style = (struct format_style){
+		.stack = !o->quiet, .extended = o->extended, .owner = o->owner, .comment = true,
+		.since_start = o->timestamp, .zone = &zone,
+	};
+	if (start(&run, application))
+		return refuse(t);
+	tally_start(&tally);
+	progress.on = wants_progress(o);
+	tell_start(t);
+	failed = o->summary ? summarize(&run, &end) : show(&run, &end);
+	tell_end(t, &end);
+	failed |= capture_end(&capture, run.start + run.to_wall, nanos(CLOCK_REALTIME));
+	tracer_close(t);
+	return out->error == -EPIPE ? failed || !o->summary : text_unwritten(out->error) || failed;
+}
