@@ -28,7 +28,7 @@ enum {
 	STAT_START      = 2,
 	STAT_END        = 3,
 	STAT_RECEIVED   = 4,
-	STAT_OS_DROPPED = 7,
+	STAT_DROPPED    = 5, /* isb_ifdrop: where dumpcap has what found no room */
 };
 
 enum {
@@ -255,6 +255,6 @@ pcapng_statistics(const struct pcapng *p, unsigned device, char *buf, size_t siz
 	put_option_time(&o, STAT_END, stop);
 	put_option(&o, STAT_RECEIVED, &packets, sizeof(packets));
 	if (!p->lost || !d->ifindex)
-		put_option(&o, STAT_OS_DROPPED, &p->lost, sizeof(p->lost));
+		put_option(&o, STAT_DROPPED, &p->lost, sizeof(p->lost));
 	return end(&o, buf);
 }

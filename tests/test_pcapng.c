@@ -408,7 +408,7 @@ check_statistics(const char *title, unsigned device, uint64_t packets, bool told
 	      title);
 	value = option(memory, 12, 4, &size);
 	CHECK(value && size == 8 && get64(value) == packets, "statistics, %s: packets", title);
-	value = option(memory, 12, 7, &size);
+	value = option(memory, 12, 5, &size);
 	CHECK(told ? value && size == 8 && get64(value) == lost : !value, "statistics, %s: lost",
 	      title);
 }
