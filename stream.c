@@ -178,7 +178,7 @@ drain(struct stream *s)
 		show_sample(s, &sample);
 		any = true;
 	}
-	if (s->out->used)
+	if (s->out->used && s->style.width) /* a terminal: most likely the same */
 		progress_clear(s->progress);
 	output_flush(s->out);
 	capture_flush(s->capture);
