@@ -124,8 +124,10 @@ wants_progress(const struct options *o)
 {
 	bool terminal = terminal_look(STDOUT_FILENO).is;
 	bool file = lseek(STDOUT_FILENO, 0, SEEK_CUR) >= 0;
+	bool written = o->write && strcmp(o->write, "-") != 0;
 
-	return (o->summary ? !terminal : o->quiet && (file || (o->write && terminal)))
+	return (o->summary ? !terminal || written
+	                   : o->quiet && (file || (o->write && terminal)))
 	       && terminal_look(STDERR_FILENO).columns > PROGRESS_COLUMNS;
 }
 

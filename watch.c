@@ -336,13 +336,15 @@ count(struct watch *run, const struct options *o)
 	while ((time = nanos(CLOCK_MONOTONIC)) < end) {
 		if (time >= next) {
 			read_counts(run->tracer, false);
+			progress_clear(run->progress);
 			if (write_table(run->out, 1))
 				return 1;
 			next += every;
 			if (next < time)
 				next = time + every;
+		} else {
+			progress_update(run->progress, time, tracer_matched(run->tracer), 0);
 		}
-		progress_update(run->progress, time, tracer_matched(run->tracer), 0);
 		if (!rest(run, earliest(next, end, run->progress->on ? time + NANOS_SECOND : end)))
 			break;
 	}
