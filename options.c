@@ -404,6 +404,20 @@ exclude(const struct reader *r, const char *one, const char *other, const char *
 	return fail(r, "options '%s' and '%s' exclude each other: %s", one, other, remedy);
 }
 
+/* "5", "0.5", "5 and ...": no expression does. */
+static bool
+begins_seconds(const char *text)
+{
+	const char *end = text;
+	uint64_t number;
+
+	take_digits(&end, &number);
+	if (*end == '.')
+		end++;
+	take_fraction(&end);
+	return end > text && (!*end || *end == ' ');
+}
+
 /* What belongs to single drops, and what to a summary. */
 static int
 check_summary(const struct reader *r)
@@ -414,6 +428,9 @@ check_summary(const struct reader *r)
 		return exclude(r, "-s", "-c", "to end a summary, give '-d SECS'");
 	if (o->summary && (o->extended || o->owner))
 		return exclude(r, "-s", o->owner ? "-o" : "-e", "a summary has no single drops");
+	if (o->summary && begins_seconds(o->expression))
+		return fail(r, "option '-s': expected SECS right behind it, as in '-s5', got ' %s'",
+		            o->expression);
 	if (!o->summary && o->format)
 		return fail(r, "option '-f' needs '-s'");
 	if (!o->summary && o->json && o->write && !strcmp(o->write, "-"))

@@ -276,6 +276,8 @@ static const struct {
 	{ "-w - --json",    "options '-j' and '-w -' exclude each other: "
 	                    "write the packets to a file" },
 	{ "-f json",        "option '-f' needs '-s'" },
+	{ "-s 5 port 80",   "option '-s': expected SECS right behind it, as in '-s5', got ' 5 port 80'" },
+	{ "--summary .5",   "option '-s': expected SECS right behind it, as in '-s5', got ' .5'" },
 	{ "-s -e",          "options '-s' and '-e' exclude each other: "
 	                    "a summary has no single drops" },
 	{ "-c 5 -s",        "options '-s' and '-c' exclude each other: "
