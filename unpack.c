@@ -9,11 +9,12 @@
  */
 #include <stdbool.h>
 
+#include "memory.h"
 #include "unpack.h"
 
 enum {
 	CONTEXTS  = UNPACK_BEFORE + 1,
-	SLOT_BITS = 20,
+	SLOT_BITS = 20,         /* 4 MB of slots */
 	SURE      = 12,         /* a count that goes no farther */
 	FRACTION  = 16,         /* bits of chances and weights behind the point */
 	REACH     = 2047,       /* of logarithms of odds, in 256ths */
@@ -35,7 +36,7 @@ struct guess {
 	int32_t      odds;
 };
 
-static struct slot    slots[1u << SLOT_BITS];
+static struct slot   *slots;
 static int32_t        weights[CONTEXTS][SURE + 1][256];
 static uint16_t       to_chance[2 * REACH + 1];
 static int16_t        to_odds[4096];
@@ -147,6 +148,9 @@ take_byte(const char *end)
 void
 unpack(char *out, size_t size, const uint8_t *packed)
 {
+	slots = memory_resize(NULL, sizeof(*slots) << SLOT_BITS);
+	if (!slots)
+		return;
 	make_tables();
 	range = UINT32_MAX;
 	for (next = packed; next < packed + 4; next++)
@@ -155,4 +159,5 @@ unpack(char *out, size_t size, const uint8_t *packed)
 		*out = take_byte(out);
 		out++;
 	}
+	memory_free(slots);
 }
