@@ -4,6 +4,7 @@
 #define FILE_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /*
@@ -15,5 +16,15 @@ ssize_t file_read(int fd, char *buf, size_t size);
 
 /* Opens path as openat(2) does, reads it so and closes it. */
 ssize_t file_load(int dirfd, const char *path, char *buf, size_t size);
+
+/* A folder of /proc, as far as its numbers are read; only fd is to be set, once it is opened. */
+struct file_folder {
+	int      fd;
+	uint16_t at, used;
+	_Alignas(8) char buf[2048];
+};
+
+/* The next name in it that begins with a number; -1: there is none. */
+int64_t file_number(struct file_folder *);
 
 #endif

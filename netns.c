@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "kernel.h"
 #include "netns.h"
 #include "options.h"
@@ -34,13 +34,13 @@ open_in(const struct process *p, const char *name)
 	return openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 }
 
-/* The number of its namespace, or 0 and errno. */
+/* pid 0: ourselves. The number of its namespace, or 0 and errno. */
 static uint32_t
-set_process(struct process *p, const char *name)
+set_process(struct process *p, unsigned pid)
 {
 	char path[40];
 
-	text_format(p->folder, sizeof(p->folder), "/proc/%.*s", 10, name);
+	text_format(p->folder, sizeof(p->folder), pid ? "/proc/%u" : "/proc/self", pid);
 	text_format(path, sizeof(path), "%s/ns/net", p->folder);
 	return kernel_inode(AT_FDCWD, path, "net:[");
 }
@@ -49,43 +49,43 @@ set_process(struct process *p, const char *name)
 static bool
 find_process(struct process *p, uint32_t netns)
 {
-	/* struct linux_dirent64, fs/readdir.c: the size of the record and the name are at */
-	enum { SIZE = 16, NAME = 19 };
-	static char entries[4096];
-	int proc = openat(AT_FDCWD, "/proc", O_RDONLY | O_CLOEXEC);
+	struct file_folder proc = { .fd = openat(AT_FDCWD, "/proc", O_RDONLY | O_CLOEXEC) };
 	bool found = false;
-	uint16_t size;
-	long n;
+	int64_t pid;
 
-	while (!found && (n = syscall(SYS_getdents64, proc, entries, sizeof(entries))) > 0)
-		for (long at = 0; at < n && !found; at += size) {
-			memcpy(&size, entries + at + SIZE, sizeof(size));
-			found = set_process(p, entries + at + NAME) == netns;
-		}
-	close(proc);
+	while (!found && (pid = file_number(&proc)) >= 0)
+		found = set_process(p, (unsigned)pid) == netns;
+	close(proc.fd);
 	return found;
 }
 
-/* A socket in its namespace. The descriptor or -errno. */
+/* It goes only where it has the right to come back from. */
+int
+netns_socket(int ns, int family, int type, int protocol)
+{
+	int home = openat(AT_FDCWD, "/proc/self/ns/net", O_RDONLY | O_CLOEXEC), fd = -1;
+
+	if (ns < 0 || (!setns(home, CLONE_NEWNET) && !setns(ns, CLONE_NEWNET)))
+		fd = socket(family, type | SOCK_CLOEXEC, protocol);
+	if (fd < 0)
+		fd = -errno;
+	if (ns >= 0)
+		setns(home, CLONE_NEWNET);
+	close(home);
+	return fd;
+}
+
+/* The same for the namespace of a process. */
 static int
 open_socket(const struct process *p)
 {
-	int here = -1, there = -1, fd = -1, error = 0;
+	int ns = p->is_us ? -1 : open_in(p, "ns/net"), error = -errno, fd;
 
-	if (!p->is_us) {
-		here = openat(AT_FDCWD, "/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-		there = open_in(p, "ns/net");
-		if (there < 0 || syscall(SYS_setns, there, CLONE_NEWNET))
-			error = -errno;
-	}
-	if (!error && (fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) < 0)
-		error = -errno;
-	if (!p->is_us) {
-		syscall(SYS_setns, here, CLONE_NEWNET);
-		close(there);
-		close(here);
-	}
-	return error ? error : fd;
+	if (ns < 0 && !p->is_us)
+		return error;
+	fd = netns_socket(ns, AF_UNIX, SOCK_DGRAM, 0);
+	close(ns);
+	return fd;
 }
 
 /* The index of a device, or -errno. What is longer than a name can be is none. */
@@ -158,16 +158,15 @@ int
 netns_resolve(struct program_filter *f, const struct options *o, char *err, size_t size)
 {
 	struct process p;
-	uint32_t own = set_process(&p, "self");
-	char pid[12];
+	uint32_t own = set_process(&p, 0);
 	int device;
 
 	f->netns = (uint32_t)o->netns_id;
 	if (o->pid_netns) {
-		text_format(pid, sizeof(pid), "%u", (unsigned)o->pid_netns);
-		f->netns = set_process(&p, pid);
+		f->netns = set_process(&p, (unsigned)o->pid_netns);
 		if (!f->netns) {
-			text_format(err, size, "--pid-netns %s: %s%s", pid, errno == ENOENT
+			text_format(err, size, "--pid-netns %u: %s%s",
+			            (unsigned)o->pid_netns, errno == ENOENT
 			            ? "no such process" : text_error(errno), remedy(-errno));
 			return -1;
 		}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What -i, --netns-id and --pid-netns mean on this machine. */
+/* Network namespaces: what -i, --netns-id and --pid-netns mean here, and sockets in others. */
 #ifndef NETNS_H
 #define NETNS_H
 
@@ -14,5 +14,11 @@ struct program_filter;
  * meant, which for that takes CAP_SYS_ADMIN when it is not our own.
  */
 int netns_resolve(struct program_filter *, const struct options *, char *err, size_t size);
+
+/*
+ * socket(2), in the network namespace of a descriptor of /proc/PID/ns/net; -1: in
+ * our own. The new descriptor or -errno.
+ */
+int netns_socket(int ns, int family, int type, int protocol);
 
 #endif

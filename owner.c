@@ -6,9 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <sys/socket.h>
-#include <sys/syscall.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -21,6 +19,7 @@
 #include "file.h"
 #include "kernel.h"
 #include "nanos.h"
+#include "netns.h"
 #include "owner.h"
 #include "text.h"
 
@@ -48,16 +47,9 @@ static struct slot {
 	struct drop_owner owner;
 } slots[SLOTS];
 
-/* A directory of /proc, as far as it is read. */
-struct listing {
-	int      fd;
-	uint16_t at, used;
-	_Alignas(8) char buf[2048];
-};
-
 /* One look through /proc, which may take several drops: all processes, descriptors of one. */
 static struct {
-	struct listing processes, fds;
+	struct file_folder processes, fds;
 	uint32_t pid;
 	uint32_t found;   /* the process */
 	bool     hidden;  /* some processes are */
@@ -67,7 +59,6 @@ static struct {
 } sweep;
 
 static int      here = -1, there = -1; /* for asking: our own network namespace, another */
-static int      home = -1;             /* /proc/self/ns/net */
 static uint32_t here_net, there_net;
 
 static uint64_t
@@ -130,31 +121,6 @@ note(uint32_t inode, int fd)
 
 /* ---- looking through /proc ---- */
 
-/* The next name that is a number; negative: there is none. */
-static int64_t
-next_number(struct listing *l)
-{
-	int64_t number = -1;
-
-	while (number < 0) {
-		const struct dirent *entry = (const void *)(l->buf + l->at);
-		const char *name = entry->d_name;
-
-		if (l->at == l->used) {
-			long n = syscall(SYS_getdents64, l->fd, l->buf, sizeof(l->buf));
-
-			if (n <= 0)
-				return -1;
-			l->at = 0;
-			l->used = (uint16_t)n;
-			continue;
-		}
-		l->at = (uint16_t)(l->at + entry->d_reclen);
-		number = text_number(&name);
-	}
-	return number;
-}
-
 static void
 enter(uint32_t pid)
 {
@@ -187,8 +153,8 @@ begin(uint32_t inode, int kind)
 static bool
 step(void)
 {
-	struct listing *fds = &sweep.fds;
-	int64_t n = next_number(fds->fd < 0 ? &sweep.processes : fds);
+	struct file_folder *fds = &sweep.fds;
+	int64_t n = file_number(fds->fd < 0 ? &sweep.processes : fds);
 	char path[24];
 
 	if (fds->fd >= 0 && n >= 0) {
@@ -278,12 +244,6 @@ ask(int fd, struct diag_request *q, void *answer, size_t size)
 	return 0;
 }
 
-static int
-open_socket(void)
-{
-	return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-}
-
 void
 owner_rest(void)
 {
@@ -302,14 +262,11 @@ open_there(uint32_t pid, uint32_t net)
 
 	text_format(path, sizeof(path), "%u/ns/net", pid);
 	ns = openat(sweep.processes.fd, path, O_RDONLY | O_CLOEXEC);
-	if (ns < 0)
-		return -1;
-	if (!setns(ns, CLONE_NEWNET)) {
-		if (kernel_net_namespace() == net)
-			fd = open_socket();
-		setns(home, CLONE_NEWNET);
-	}
-	close(ns);
+	text_format(path, sizeof(path), "self/fd/%d", ns);
+	if (kernel_inode(sweep.processes.fd, path, "net:[") == net)
+		fd = netns_socket(ns, AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG);
+	if (ns >= 0)
+		close(ns);
 	return fd;
 }
 
@@ -357,7 +314,7 @@ try_asking(void)
 	_Alignas(8) char answer[512];
 	struct diag_request question;
 
-	here = open_socket();
+	here = netns_socket(-1, AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG);
 	diag_try(&question);
 	return diag_error(answer, ask(here, &question, answer, sizeof(answer)));
 }
@@ -373,17 +330,20 @@ owner_open(char *lacking, size_t size)
 	};
 	uint64_t device, number;
 	bool lacks[4];
+	int ns;
 
 	sweep.fds.fd = -1;
 	sweep.processes.fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	ns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC); /* -1: there is but one */
 	here_net = kernel_net_namespace();
 	lacks[0] = try_asking() != 0;
 	look_through(&slots[NOBODY % SLOTS], NOBODY, SOCKET, FIRST);
 	sweep.paid = 0;
 	lacks[1] = sweep.hidden || access("/proc/1", F_OK);
-	lacks[2] = home >= 0 && setns(home, CLONE_NEWNET);
+	lacks[2] = ns >= 0 && setns(ns, CLONE_NEWNET);
 	lacks[3] = kernel_pid_namespace(&device, &number);
+	if (ns >= 0)
+		close(ns);
 	*lacking = '\0';
 	for (unsigned i = 0, n = 0; i < 4 && n < size; i++)
 		if (lacks[i])
