@@ -364,11 +364,15 @@ search(struct bpf_asm *a, int32_t helper, uint8_t size, int bytes)
 	BPF_ASM(a, NULL, LABEL(none), MOVI(R6, 0), LABEL(end));
 }
 
-/* The verifier must not go through the second search with each place of the first apart. */
+/*
+ * The verifier must not go through the second search with each place of the first
+ * apart: that is unknown to it then, and a jump is before it, for to 4.6 it compares
+ * what it knows at the targets of jumps only.
+ */
 void
 offsets_netns_search(struct bpf_asm *a, const struct offsets *o, int32_t helper, uint32_t inode)
 {
-	int end = bpf_asm_label(a);
+	int end = bpf_asm_label(a), next = bpf_asm_label(a);
 
 	BPF_ASM(a, "r9 = skb->dev, r3 = skb->sk", MOVI(R6, 0));
 	fetch(a, helper, 0, end);
@@ -379,7 +383,7 @@ offsets_netns_search(struct bpf_asm *a, const struct offsets *o, int32_t helper,
 	        LOAD(BPF_DW, R7, FP, o->at[SOCK_NET] - OFFSETS_SEARCH), MOV32I(R8, inode));
 	search(a, helper, BPF_W, NET_SEARCHED);
 	BPF_ASM(a, "r6 |= the place of sk->sk_net in skb->dev << 16", MOV(R8, R7), SUB(R7, R8),
-	        ADD(R6, R7), MOV(R7, R9), MOV(R9, R6));
+	        ADD(R6, R7), MOV(R7, R9), MOV(R9, R6), GOTO(next), LABEL(next));
 	search(a, helper, BPF_DW, DEV_SEARCHED);
 	BPF_ASM(a, NULL, LSHI(R6, 16), OR(R6, R9), LABEL(end));
 }
