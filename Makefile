@@ -63,6 +63,9 @@ size: tcpdrop
 check: all
 	$(Q)tests/run
 
+bench: all
+	$(Q)$(MAKE) -s -f tests/unit.mk floor && tests/bench/bench
+
 install: tcpdrop
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8
 	install -s -m 755 tcpdrop $(DESTDIR)$(SBINDIR)/tcpdrop
@@ -79,4 +82,4 @@ uninstall:
 clean:
 	rm -rf tcpdrop tcpdrop.stripped *.o *.d tests/build
 
-.PHONY: all size check install uninstall clean
+.PHONY: all size check bench install uninstall clean

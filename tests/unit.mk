@@ -13,6 +13,7 @@ PURE    = kallsyms names decode format options offsets bpf_asm program probe beh
 TESTED  = $(patsubst %,$(BUILD)/%,$(filter-out main.o,$(OBJECTS)))
 HELPERS = $(BUILD)/bpf_run.o $(BUILD)/world.o
 READBACK = $(BUILD)/readback
+FLOOR    = $(BUILD)/floor
 
 SANITIZED = $(patsubst %,$(BUILD)/san/test_%,$(filter $(patsubst $(BUILD)/test_%,%,$(UNITS)),$(PURE)))
 SAN_TESTED = $(TESTED:$(BUILD)/%=$(BUILD)/san/%)
@@ -20,6 +21,7 @@ SAN_CFLAGS = -std=c11 -D_GNU_SOURCE= -g -O1 -fsanitize=address,undefined \
              -fno-sanitize-recover=undefined -MMD -MP
 
 units: $(UNITS) $(READBACK)
+floor: $(FLOOR)
 sanitized: $(SANITIZED)
 
 $(BUILD)/%.o: %.c | $(BUILD)
@@ -28,7 +30,10 @@ $(BUILD)/%.o: %.c | $(BUILD)
 $(BUILD)/%.o: tests/%.c | $(BUILD)
 	$(call say,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-$(UNITS) $(READBACK): $(BUILD)/%: $(BUILD)/%.o $(HELPERS) $(TESTED)
+$(BUILD)/%.o: tests/bench/%.c | $(BUILD)
+	$(call say,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(UNITS) $(READBACK) $(FLOOR): $(BUILD)/%: $(BUILD)/%.o $(HELPERS) $(TESTED)
 	$(call say,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $< $(HELPERS) $(TESTED) $(MUSL_LIBS)
 
 $(BUILD)/san/%.o: %.c | $(BUILD)
@@ -67,5 +72,5 @@ objects:
 	@echo $(OBJECTS)
 tested: $(TESTED)
 
-.PHONY: units sanitized flags objects tested
+.PHONY: units floor sanitized flags objects tested
 .SECONDARY:
