@@ -13,6 +13,7 @@
 #include "../bpf_asm.h"
 #include "../bpf_insns.h"
 #include "tap.h"
+#include "ways.h"
 #include "world.h"
 
 enum { IFINDEX = 256, ND_NET = 264 };
@@ -91,6 +92,8 @@ test_search(size_t i)
 	offsets_netns_search(&code, &o, BPF_FUNC_probe_read_kernel, INUM);
 	BPF_ASM(&code, NULL, MOV(R0, R6), EXIT);
 	CHECK_INT(bpf_asm_link(&code), 0, "search: %s links", searches[i].name);
+	CHECK(ways_count(code.insn, code.count) > 0, "search: %s: 4.4 goes through it",
+	      searches[i].name);
 	if (!CHECK(bpf_run(&run, code.insn, code.count), "search: %s runs", searches[i].name))
 		printf("# %s\n", run.fault);
 	CHECK_INT(run.result & 0xffff, searches[i].want_inum, "search: %s: inode",

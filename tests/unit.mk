@@ -11,7 +11,7 @@ UNITS   = $(patsubst tests/%.c,$(BUILD)/%,$(sort $(wildcard tests/test_*.c)))
 PURE    = kallsyms names decode format options offsets bpf_asm program probe behaviour once \
           zone inlined text calibrate extended counters explain texts notes diag pcapng netns filter counts summary
 TESTED  = $(patsubst %,$(BUILD)/%,$(filter-out main.o,$(OBJECTS)))
-HELPERS = $(BUILD)/bpf_run.o $(BUILD)/world.o
+HELPERS = $(BUILD)/bpf_run.o $(BUILD)/world.o $(BUILD)/ways.o
 READBACK = $(BUILD)/readback
 FLOOR    = $(BUILD)/floor
 
