@@ -25,6 +25,20 @@ put(struct builder *b, struct bpf_insn i)
 
 #define PUT(b, ...) put((b), (struct bpf_insn)__VA_ARGS__)
 
+/*
+ * Which of many the ports are equal to is known here, and verifiers to 4.6 would
+ * follow each apart: they compare what they know at targets of jumps only.
+ */
+static void
+forget_ports(struct builder *b)
+{
+	enum { NEXT = LOCAL };
+
+	builder_scope(b);
+	EMIT(b, NULL, LOAD(BPF_W, R2, FP, SLOT(word)), LOAD(BPF_W, R3, FP, SLOT(word) + 4),
+	     GOTO(NEXT), LABEL(NEXT));
+}
+
 static void
 write_range(struct builder *b, const struct filter_node *n, const struct ways *w)
 {
@@ -86,6 +100,8 @@ write_node(struct builder *b, const struct filter *f, unsigned i, struct ways w)
 		*(n->kind == FILTER_OR ? &left.no : &left.yes) = left.next;
 		write_node(b, f, n->left, left);
 		PUT(b, LABEL(left.next));
+		if (n->kind == FILTER_AND)
+			forget_ports(b);
 		write_node(b, f, n->right, w);
 		return;
 	}
@@ -109,9 +125,11 @@ filter_program(struct builder *b, const struct filter *f, int label)
 	     LOAD(BPF_H, R2, FP, SLOT(event.tcp)), BE(R2, 16),
 	     LOAD(BPF_H, R3, FP, SLOT(event.tcp) + 2), BE(R3, 16),
 	     JNEI(R1, 0, HAS_PORTS), ORI(R2, NO_PORT), ORI(R3, NO_PORT), LABEL(HAS_PORTS),
+	     STORE(BPF_W, FP, SLOT(word), R2), STORE(BPF_W, FP, SLOT(word) + 4, R3),
 	     LOAD(BPF_B, R1, FP, SLOT(event.family)), LOAD(BPF_W, R4, FP, SLOT(event.reason)),
 	     LOAD(BPF_B, R5, FP, SLOT(event.state)));
 	bpf_asm_title(b->a, "if (the expression does not hold) return");
 	write_node(b, f, f->root, (struct ways){ yes, label, yes });
 	PUT(b, LABEL(yes));
+	forget_ports(b);
 }

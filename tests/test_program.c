@@ -24,6 +24,7 @@
 #include "../probe.h"
 #include "../program.h"
 #include "tap.h"
+#include "ways.h"
 
 enum { RAW_TRACEPOINT = PROBES - 2 };
 
@@ -349,6 +350,18 @@ check_limits(void)
 	return check_flow();
 }
 
+/* The programs of 4.4 must not be too involved for it either. */
+static void
+test_ways(const char *probe, const char *filter)
+{
+	int ways = ways_count(code.insn, code.count);
+
+	if (CHECK(ways > 0, "ways: %s, %s", probe, filter))
+		printf("# %u instructions, %d gone through\n", code.count, ways);
+	else
+		printf("# %s\n", strerror(-ways));
+}
+
 static void
 test_limits(uint32_t version, unsigned probe, uint8_t arguments)
 {
@@ -368,6 +381,8 @@ test_limits(uint32_t version, unsigned probe, uint8_t arguments)
 		if (!CHECK(!wrong, "limits: %s, Linux %s, %s", probe_get(probe)->label, name,
 		           filters[i].name))
 			printf("# %s\n", wrong);
+		if (version < KERNEL_VERSION(4, 7, 0) && probe != RAW_TRACEPOINT)
+			test_ways(probe_get(probe)->label, filters[i].name);
 		if (code.count > longest)
 			longest = code.count;
 	}
@@ -465,7 +480,7 @@ processed(const char *log)
 static void
 test_load(unsigned probe, uint32_t version, const struct asked *filter, struct program_maps maps)
 {
-	enum { LOG = 16 << 20 };
+	enum { LOG = (16 << 20) - 1 }; /* UINT_MAX >> 8: older kernels take no more */
 	static char log[LOG];
 	enum probe_kind kind = probe_get(probe)->kind;
 	struct attach_program p = {
