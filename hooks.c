@@ -82,7 +82,8 @@ load_program(struct tracer *t, unsigned i, uint32_t type, uint8_t arguments,
 	*step = STEP_LOAD;
 	t->probe[i].count = t->text.count;
 	error = tracer_load(t, type);
-	return error == -E2BIG ? tracer_too_large(t) : error;
+	/* EFAULT: more ways than it keeps, which are 1024 to 5.2 and 8192 from there on */
+	return error == -E2BIG || error == -EFAULT ? tracer_too_large(t) : error;
 }
 
 static int

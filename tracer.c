@@ -23,7 +23,7 @@
 
 enum {
 	UNLIMITED      = KERNEL_VERSION(5, 2, 0), /* before it BPF_MAXINSNS, <linux/bpf_common.h> */
-	MOST           = 4096,
+	MOST           = 4095, /* to 4.9 one less than BPF_MAXINSNS */
 	FEWER_CALLS    = KERNEL_VERSION(6, 1, 0), /* skb_release_data() frees its list itself */
 	MARKS          = 1024, /* buffers between a kprobe and the tracepoint within: a few a CPU */
 	MEMBARRIER_ALL = 1,    /* MEMBARRIER_CMD_GLOBAL, <linux/membarrier.h>, 4.3 on */
@@ -43,29 +43,34 @@ fail(struct tracer *t, enum step step, int error)
 int
 tracer_too_large(struct tracer *t)
 {
+	bool long_one = t->text.whole > MOST && t->version < UNLIMITED;
+
 	text_format(t->error, sizeof(t->error), "%u instructions are too many for this kernel%s: "
 	            "ask for less in the expression", t->text.whole,
-	            t->version < UNLIMITED ? ", which takes 4096" : "");
+	            long_one ? ", which takes 4095" : "'s verifier");
 	t->too_large = true;
 	return -E2BIG;
 }
 
-/* Loads, with the verifier's log on failure only: writing it costs time. */
+/*
+ * Loads, with the verifier's log on failure only: writing it costs time. To 6.3 a
+ * log that finds no room in the buffer is an error of its own, which hides the cause.
+ */
 int
 tracer_load(struct tracer *t, uint32_t type)
 {
 	struct attach_program p = {
 		.type = type, .insn = t->text.insn, .count = t->text.count, .version = t->version,
 	};
-	int fd = attach_load(&p);
+	int error = attach_load(&p), fd;
 
-	if (fd >= 0)
-		return fd;
+	if (error >= 0)
+		return error;
 	p.log = t->log;
 	p.log_size = sizeof(t->log);
 	t->log[0] = '\0';
 	fd = attach_load(&p);
-	return fd;
+	return fd == -ENOSPC ? error : fd;
 }
 
 /* ---- open ---- */
