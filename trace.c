@@ -87,6 +87,9 @@ warn(const struct tracer *t)
 	if (!t->offsets.asked && !t->offsets.measured && !t->options->offsets)
 		text_say("this kernel does not tell its offsets, the table's may be wrong: "
 		         "see --check");
+	if (t->filter.ifindex && t->offsets.at[DEV_IFINDEX] == OFFSET_NONE)
+		text_say("-i: the device a packet is to leave by is not known on this kernel, "
+		         "only the one it came in by");
 	for (unsigned i = 0; i < PROBES; i++) {
 		const struct tracer_probe *p = &t->probe[i];
 
