@@ -52,6 +52,19 @@ capture_flush(struct capture *c)
 	settle(c);
 }
 
+/* Never waits, as signals are blocked by now: a FIFO must have its reader. */
+static int
+open_file(const char *path)
+{
+	int fd = openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC,
+	                0600);
+	int off = 0;
+
+	if (fd >= 0)
+		ioctl(fd, FIONBIO, &off);
+	return fd;
+}
+
 int
 capture_open(struct capture *c, const char *path, const char *application, char *err, size_t size)
 {
@@ -61,9 +74,10 @@ capture_open(struct capture *c, const char *path, const char *application, char 
 		return 0;
 	c->out.fd = STDOUT_FILENO;
 	if (strcmp(path, "-") != 0)
-		c->out.fd = openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+		c->out.fd = open_file(path);
 	if (c->out.fd < 0) {
-		text_format(err, size, "-w: open %s: %s", path, text_error(errno));
+		text_format(err, size, "-w: open %s: %s", path, errno == ENXIO
+		            ? "nobody reads it: start the reader first" : text_error(errno));
 		return -1;
 	}
 	c->path = path;
