@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <errno.h>
@@ -175,6 +176,16 @@ write_file(struct output *out)
 	if (error)
 		unlink(temporary);
 	return error;
+}
+
+/* What is renamed over it takes its place: a device, a FIFO or a link would be lost. */
+static bool
+may_replace(const char *path)
+{
+	struct stat st;
+
+	return syscall(SYS_newfstatat, AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) < 0
+	       || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode); /* rename() refuses a folder */
 }
 
 /* Lines of the window, less some; the last one stays free for the cursor. */
@@ -372,6 +383,11 @@ watch(struct watch *run)
 
 	if (!open_table(run)) {
 		text_write(STDERR_FILENO, "tcpdrop: rows: %s\n", text_error(ENOMEM));
+		return 1;
+	}
+	if (w.file && !may_replace(w.file)) {
+		text_write(STDERR_FILENO, "tcpdrop: write %s: no regular file, and would be "
+		           "replaced; '-w -' is standard output\n", w.file);
 		return 1;
 	}
 	if (w.table.live)
