@@ -18,7 +18,7 @@ OBJECTS = main.o options.o trace.o stream.o filter.o filter_words.o kernel.o pro
           inlined.o kcore.o peek.o sites.o learn.o netns.o hooks.o measure.o tracer.o attach.o \
           kprobes.o advice.o ring.o decode.o kallsyms.o subsystems.o tracefs.o names.o reasons.o \
           zone.o owner.o diag.o format.o extended.o put.o output.o pcapng.o capture.o terminal.o \
-          summary.o keyboard.o watch.o progress.o counters.o tally.o check.o dump.o explain.o \
+          summary.o keyboard.o signals.o watch.o progress.o counters.o tally.o check.o dump.o explain.o \
           texts.o packed.o unpack.o text.o nanos.o memory.o file.o
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#define _GNU_SOURCE
-#include <sys/signalfd.h>
-
 #include <errno.h>
 #include <signal.h>
 #include <unistd.h>
@@ -14,6 +11,7 @@
 #include "output.h"
 #include "owner.h"
 #include "progress.h"
+#include "signals.h"
 #include "stream.h"
 #include "tally.h"
 #include "terminal.h"
@@ -153,9 +151,7 @@ look_at_terminal(struct stream *s)
 static bool
 take_signal(struct stream *s)
 {
-	struct signalfd_siginfo signal;
-
-	if (read(s->signals, &signal, sizeof(signal)) < 0 || signal.ssi_signo != SIGWINCH)
+	if (signals_take(s->signals) != SIGWINCH)
 		return false;
 	look_at_terminal(s);
 	return true;

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
-#include <sys/signalfd.h>
-#include <sys/syscall.h>
-
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -19,6 +16,7 @@
 #include "output.h"
 #include "owner.h"
 #include "progress.h"
+#include "signals.h"
 #include "stream.h"
 #include "tally.h"
 #include "terminal.h"
@@ -53,17 +51,14 @@ static struct tally    tally;
 static struct progress progress;
 static struct zone     zone;
 
-/* The kernel's signal set is a number with a bit for each. */
 int
 trace_catch_signals(const struct options *o)
 {
-	const uint64_t window = (uint64_t)!o->summary << (SIGWINCH - 1);
-	const uint64_t taken = 1u << (SIGINT - 1) | 1u << (SIGQUIT - 1) | 1u << (SIGTERM - 1)
-	                       | 1u << (SIGHUP - 1) | window;
-	const uint64_t blocked = taken | 1u << (SIGPIPE - 1) | 1u << (SIGXFSZ - 1);
+	const uint32_t ends = SIGNALS_BIT(SIGINT) | SIGNALS_BIT(SIGQUIT) | SIGNALS_BIT(SIGTERM)
+	                      | SIGNALS_BIT(SIGHUP);
 
-	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &blocked, NULL, sizeof(blocked));
-	return (int)syscall(SYS_signalfd4, -1, &taken, sizeof(taken), SFD_CLOEXEC);
+	return signals_open(o->summary ? ends : ends | SIGNALS_BIT(SIGWINCH),
+	                    SIGNALS_BIT(SIGPIPE) | SIGNALS_BIT(SIGXFSZ));
 }
 
 /* ---- the start ---- */

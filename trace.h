@@ -11,8 +11,8 @@ struct tracer;
 int trace(struct tracer *, struct output *, const struct options *, const char *application);
 
 /*
- * Makes signals that end a run a file descriptor, or its -errno; a closed pipe, or
- * a file larger than it may be, becomes an error of write(2).
+ * Makes signals that end a run a file descriptor, see signals_open(); a closed pipe,
+ * or a file larger than it may be, becomes an error of write(2).
  */
 int trace_catch_signals(const struct options *);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #define _GNU_SOURCE
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -22,6 +21,7 @@
 #include "options.h"
 #include "output.h"
 #include "progress.h"
+#include "signals.h"
 #include "summary.h"
 #include "tally.h"
 #include "terminal.h"
@@ -239,10 +239,8 @@ is_live(void)
 static void
 open_terminal(struct output *out)
 {
-	const uint64_t set = 1u << (SIGWINCH - 1) | 1u << (SIGTSTP - 1) | 1u << (SIGCONT - 1);
-
-	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &set, NULL, sizeof(set));
-	w.changes = (int)syscall(SYS_signalfd4, -1, &set, sizeof(set), SFD_CLOEXEC);
+	w.changes = signals_open(SIGNALS_BIT(SIGWINCH) | SIGNALS_BIT(SIGTSTP)
+	                         | SIGNALS_BIT(SIGCONT), 0);
 	keyboard_open();
 	look(0);
 	memset(output_end(out), '\n', w.table.left); /* at most 65535, as the kernel has it */
@@ -253,11 +251,7 @@ open_terminal(struct output *out)
 static void
 change_terminal(void)
 {
-	struct signalfd_siginfo info;
-
-	if (read(w.changes, &info, sizeof(info)) != sizeof(info))
-		return;
-	if (info.ssi_signo == SIGTSTP) {
+	if (signals_take(w.changes) == SIGTSTP) {
 		keyboard_close();
 		kill(getpid(), SIGSTOP);
 	}
