@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "memory.h"
+#include "nanos.h"
 #include "ring.h"
 
 struct ring {
@@ -207,7 +208,7 @@ int
 rings_wait(struct rings *r, int64_t nanoseconds, int writer, int reader)
 {
 	struct timespec limit = {
-		.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000,
+		.tv_sec = nanoseconds / NANOS_SECOND, .tv_nsec = nanoseconds % NANOS_SECOND,
 	};
 	struct pollfd *extra = &r->poll[r->open];
 
@@ -248,11 +249,7 @@ read_time(const struct rings *r, struct ring *ring)
 void
 rings_round(struct rings *r)
 {
-	struct timespec now;
-
-	/* the bare system call: the vDSO is worth its code for more than one a round */
-	syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
-	r->limit = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	r->limit = nanos(CLOCK_MONOTONIC);
 	r->behind = false;
 	for (unsigned i = 0; i < r->open; i++) {
 		store_tail(&r->ring[i]);
