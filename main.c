@@ -51,9 +51,7 @@ explain(const struct options *o)
 
 	if (number >= 0 && !*end && number <= UINT16_MAX) {
 		learn_kernel(&tracer, o);
-		name = names_reason(&tracer.names, (uint32_t)number);
-		if (!name)
-			name = subsystems_name(&tracer.subsystems, tracer.read, (uint32_t)number);
+		name = tracer_reason(&tracer, (uint32_t)number);
 	} else if (number >= 0 && !*end && number <= UINT32_MAX) {
 		text = explain_subsystem((uint32_t)number, &size);
 	} else if (!*name) {

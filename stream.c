@@ -60,9 +60,8 @@ name_drop(struct stream *s, struct drop *d, const struct sample *from)
 	d->time = from->time + s->to_wall;
 	d->probe = probe < PROBES ? probe_get(probe)->label : NULL;
 	d->state_name = names_state(d->state);
-	if (d->has_reason && !(d->reason_name = names_reason(&s->tracer->names, d->reason)))
-		d->reason_name = subsystems_name(&s->tracer->subsystems, s->tracer->read,
-		                                 d->reason);
+	if (d->has_reason)
+		d->reason_name = tracer_reason(s->tracer, d->reason);
 	if (s->named)
 		name_frame(s, &d->location);
 	if (s->style.owner && !s->tracer->rings.behind)

@@ -172,6 +172,14 @@ tracer_symbols(struct tracer *t)
 	return t->symbols_error ? NULL : &t->symbols;
 }
 
+const char *
+tracer_reason(struct tracer *t, uint32_t reason)
+{
+	const char *name = names_reason(&t->names, reason);
+
+	return name ? name : subsystems_name(&t->subsystems, t->read, reason);
+}
+
 bool
 tracer_attached(const struct tracer *t, const char *name)
 {

@@ -131,6 +131,9 @@ bool tracer_has(const struct tracer *, enum probe_kind);
 /* Reads /proc/kallsyms when first asked. NULL, and symbols_error says why, when it cannot. */
 const struct kallsyms *tracer_symbols(struct tracer *);
 
+/* The name of a reason as it is shown, NULL: none is known. */
+const char *tracer_reason(struct tracer *, uint32_t reason);
+
 /* Loads the program in text: its file descriptor or -errno, and the verifier's words in log. */
 int tracer_load(struct tracer *, uint32_t type);
 

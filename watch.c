@@ -84,9 +84,7 @@ add_row(struct tracer *t, const struct summary_key *key, unsigned at)
 	if (symbols && key->location)
 		kallsyms_find(symbols, key->location, &r->place);
 	if (key->known & SUMMARY_HAS_REASON)
-		r->reason = names_reason(&t->names, key->reason);
-	if (key->known & SUMMARY_HAS_REASON && !r->reason)
-		r->reason = subsystems_name(&t->subsystems, t->read, key->reason);
+		r->reason = tracer_reason(t, key->reason);
 	memmove(&w.known[at + 1], &w.known[at], (count - at) * sizeof(*w.known));
 	w.known[at] = r;
 	w.table.row[count] = r;
