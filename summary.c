@@ -139,20 +139,10 @@ summary_sort(struct summary *s)
 
 /* ---- text ---- */
 
-static bool
-begins_character(char c)
-{
-	return (c & 0xc0) != 0x80;
-}
-
 static unsigned
 characters(const char *text, size_t n)
 {
-	unsigned count = 0;
-
-	for (size_t i = 0; i < n; i++)
-		count += begins_character(text[i]);
-	return count;
+	return put_width(text, text + n, false);
 }
 
 /* How many bytes of text are its first count characters. */
@@ -161,7 +151,7 @@ bytes(const char *text, size_t n, unsigned count)
 {
 	size_t i = 0;
 
-	while (i < n && (!begins_character(text[i]) || count--))
+	while (i < n && ((text[i] & 0xc0) == 0x80 || count--))
 		i++;
 	return i;
 }
