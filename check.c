@@ -304,7 +304,7 @@ check(struct tracer *t, const struct options *o)
 
 	if (t->usage) {
 		text_say(t->error);
-		text_say("try 'tcpdrop --help'");
+		text_say(options_try_help);
 		return 2;
 	}
 	to = STDOUT_FILENO;

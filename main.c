@@ -77,7 +77,7 @@ main(int argc, char **argv)
 	out.fd = STDOUT_FILENO;
 	if (options_parse(&o, argc, argv, error, sizeof(error))) {
 		text_say(error);
-		text_say(trace_try_help);
+		text_say(options_try_help);
 		return 2;
 	}
 	if (o.help || o.version) {
@@ -91,7 +91,7 @@ main(int argc, char **argv)
 	}
 	if (filter_parse(&tracer.expression, o.expression, error, sizeof(error))) {
 		text_say(error);
-		text_say(trace_try_help);
+		text_say(options_try_help);
 		return 2;
 	}
 	if (o.explain)

@@ -5,6 +5,8 @@
 #include "options.h"
 #include "text.h"
 
+const char options_try_help[] = "try 'tcpdrop --help'";
+
 #define FIELD(name) offsetof(struct options, name)
 
 static const struct options_row rows[] = {

@@ -94,4 +94,7 @@ int options_parse(struct options *out, int argc, char **argv, char *err, size_t 
  */
 size_t options_usage(char *buf, size_t size);
 
+/* What to do when it was wrong. */
+extern const char options_try_help[];
+
 #endif

@@ -44,8 +44,6 @@ struct end {
 	bool     limited; /* it ended with its count of drops */
 };
 
-const char trace_try_help[] = "try 'tcpdrop --help'";
-
 static struct capture  capture;
 static struct tally    tally;
 static struct progress progress;
@@ -68,7 +66,7 @@ refuse(struct tracer *t)
 {
 	text_say(t->error);
 	if (t->usage)
-		text_say(trace_try_help);
+		text_say(options_try_help);
 	else if (t->options->verbose)
 		text_say(t->log);
 	tracer_close(t);
@@ -244,7 +242,7 @@ trace(struct tracer *t, struct output *out, const struct options *o, const char 
 
 	if (run.packets && terminal_look(STDOUT_FILENO).is) {
 		text_say("option '-w -': standard output is a terminal: expected a pipe or a file");
-		text_say(trace_try_help);
+		text_say(options_try_help);
 		return 2;
 	}
 	zone_open(&zone);
@@ -261,5 +259,6 @@ trace(struct tracer *t, struct output *out, const struct options *o, const char 
 	tell_end(t, &end);
 	failed |= capture_end(&capture, run.start + run.to_wall, nanos(CLOCK_REALTIME));
 	tracer_close(t);
-	return out->error == -EPIPE ? failed || !o->summary : text_unwritten(out->error) || failed;
+	/* a reader who has seen enough need not be told */
+	return out->error == -EPIPE || text_unwritten(out->error) || failed;
 }

@@ -16,6 +16,4 @@ int trace(struct tracer *, struct output *, const struct options *, const char *
  */
 int trace_catch_signals(const struct options *);
 
-extern const char trace_try_help[];
-
 #endif
