@@ -261,19 +261,21 @@ fit_columns(struct line *l, const struct format_style *style)
 	l->below = l->length[0] > end || l->length[1] > end;
 }
 
-/* In colours that can be read on light and on dark. */
-static const char *
-colour(enum column column, const struct drop *d)
+const char *
+format_state_colour(uint8_t state)
 {
 	enum { ESTABLISHED = 1, OPENING = 1 << 2 | 1 << 3 | 1 << 10 | 1 << 12 };
 
-	if (column == REASON && d->has_reason)
-		return "\x1b[1m";
-	if (column == STATE && d->state == ESTABLISHED)
+	if (state == ESTABLISHED)
 		return "\x1b[32m";
-	if (column == STATE && d->state < 16 && OPENING >> d->state & 1)
-		return "\x1b[35m";
-	return NULL;
+	return state < 16 && OPENING >> state & 1 ? "\x1b[35m" : NULL;
+}
+
+static const char *
+colour(enum column column, const struct drop *d)
+{
+	return column == STATE ? format_state_colour(d->state)
+	     : column == REASON && d->has_reason ? FORMAT_REASON_COLOUR : NULL;
 }
 
 /* A value of a drop, or its title (NULL). Returns how wide it is. */
@@ -296,7 +298,7 @@ put_cell(struct out *o, enum column column, const struct format_style *style,
 			o->at--;
 		while ((*o->at & 0xc0) == 0x80);
 	}
-	put_text(o, code ? "\x1b[0m" : "");
+	put_text(o, code ? FORMAT_NO_COLOUR : "");
 	return used;
 }
 

@@ -49,6 +49,11 @@ struct format_style {
 	const struct zone *zone; /* NULL: UTC */
 };
 
+/* Escape sequences that can be read on light and on dark; NULL: this state has none. */
+#define FORMAT_REASON_COLOUR "\x1b[1m"
+#define FORMAT_NO_COLOUR     "\x1b[0m"
+const char *format_state_colour(uint8_t state);
+
 size_t format_header(char *buf, size_t size, const struct format_style *);
 size_t format_drop(char *buf, size_t size, const struct format_style *, const struct drop *);
 

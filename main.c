@@ -3,6 +3,7 @@
  * tcpdrop: options -> probe -> offsets -> program -> attach -> ring -> decode
  * -> kallsyms, names -> format -> stdout: trace.c has it from start to end.
  */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -68,12 +69,29 @@ explain(const struct options *o)
 	return text_unwritten(out.error);
 }
 
+/*
+ * Nothing else that is opened may get the number of a standard stream that is
+ * closed. Open for reading, writing to it stays an error.
+ */
+static void
+fill_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = openat(AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int
 main(int argc, char **argv)
 {
 	static struct options o;
 	char error[FILTER_ERROR];
 
+	fill_standard_streams();
 	out.fd = STDOUT_FILENO;
 	if (options_parse(&o, argc, argv, error, sizeof(error))) {
 		text_say(error);

@@ -158,14 +158,14 @@ bytes(const char *text, size_t n, unsigned count)
 
 /* A line of the window, if one is left, cut at its width. It is cleared before it is written. */
 static void
-put_line(struct out *o, struct summary *s, const char *text, size_t n)
+put_line(struct out *o, struct summary *s, const char *text, size_t n, bool whole)
 {
 	if (!s->left)
 		return;
 	s->left--;
 	if (s->live)
 		put_text(o, "\33[K");
-	put_bytes(o, text, s->columns ? bytes(text, n, s->columns) : n);
+	put_bytes(o, text, s->columns && !whole ? bytes(text, n, s->columns) : n);
 	put_char(o, '\n');
 }
 
@@ -221,21 +221,32 @@ put_cell(struct out *o, enum column column, const struct summary *s, const struc
 		put_char(o, ' ');
 }
 
+static const char *
+colour(enum column column, const struct summary_row *r)
+{
+	return column == STATE ? format_state_colour(r->key.state)
+	     : column == REASON && has(r, SUMMARY_HAS_REASON) ? FORMAT_REASON_COLOUR : NULL;
+}
+
 static void
 put_columns(struct out *o, struct summary *s, const struct summary_row *r)
 {
 	char text[LINE];
 	struct out line = { text, text + sizeof(text), false };
+	const char *code;
 
 	for (enum column c = REASON; c <= LAST; c++) {
 		if (!s->width[c])
 			continue;
+		code = s->style.colour && s->fits && r ? colour(c, r) : NULL;
+		put_text(&line, code ? code : "");
 		put_cell(&line, c, s, r);
+		put_text(&line, code ? FORMAT_NO_COLOUR : "");
 		put_char(&line, ' ');
 	}
 	while (line.at > text && line.at[-1] == ' ')
 		line.at--;
-	put_line(o, s, text, (size_t)(line.at - text));
+	put_line(o, s, text, (size_t)(line.at - text), s->fits);
 }
 
 static unsigned
@@ -273,6 +284,7 @@ fit(struct summary *s)
 		*width = (uint16_t)(*width - most);
 		over -= most + !*width;
 	}
+	s->fits = over <= 0;
 }
 
 static void
@@ -288,7 +300,7 @@ begin_text(struct out *o, struct summary *s)
 	add(&line, ": %llu drop%s in %llu s, %llu.%llu/s, %llu uncounted", WHOLE(drops),
 	    drops == 1 ? "" : "s", WHOLE((s->time - s->start) / SECOND), TENTHS(s->rate),
 	    WHOLE(s->uncounted));
-	put_line(o, s, text, (size_t)(line.at - text));
+	put_line(o, s, text, (size_t)(line.at - text), false);
 	fit(s);
 	put_columns(o, s, NULL);
 }
@@ -309,7 +321,7 @@ explain_row(struct out *o, struct summary *s, const struct summary_row *r)
 		return;
 	for (end = text + size; text < end; text += text_until(text, "\n") + 1)
 		if (*text == ' ')
-			put_line(o, s, text, text_until(text, "\n"));
+			put_line(o, s, text, text_until(text, "\n"), false);
 }
 
 /* ---- JSON ---- */

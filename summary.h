@@ -37,12 +37,14 @@ struct summary {
 
 	/* how it looks */
 	uint32_t             format;   /* enum options_format */
-	struct format_style  style;    /* of times */
+	struct format_style  style;    /* of times; colour */
 	bool                 explain;  /* text: each row with the meaning of its reason */
 	bool                 live;     /* text: over the table before, on a terminal */
 	unsigned             columns;  /* text: at most so wide; 0: no limit */
 	unsigned             left;     /* text: lines that are left of the window */
-	uint16_t             width[SUMMARY_COLUMNS]; /* set by summary_begin() */
+	/* set by summary_begin() */
+	uint16_t             width[SUMMARY_COLUMNS];
+	bool                 fits;     /* no row is wider than columns */
 };
 
 /* Tenths a second of what was counted in so many nanoseconds; 0 when they are too few. */

@@ -238,7 +238,9 @@ text_nth(const char *strings, unsigned n)
 	X(ENOTDIR, "Not a directory") \
 	X(EISDIR, "Is a directory") \
 	X(EFBIG, "File too large") \
-	X(EROFS, "Read-only file system")
+	X(EROFS, "Read-only file system") \
+	X(ENAMETOOLONG, "File name too long") \
+	X(EBADF, "Bad file descriptor")
 
 const char *
 text_error(int number)

@@ -217,10 +217,10 @@ start(struct run *run, const char *application)
 
 	if (o->owner)
 		owner_open(lacking, sizeof(lacking)); /* takes its time: nothing is traced yet */
-	if (learn_kernel(t, o) || tracer_open(t)
+	/* an old file of packets is emptied last, when nothing else can fail */
+	if (learn_kernel(t, o) || tracer_open(t) || tracer_start(t)
 	    || capture_open(&capture, o->summary ? NULL : o->write, application, t->error,
-	                    sizeof(t->error))
-	    || tracer_start(t))
+	                    sizeof(t->error)))
 		return -1;
 	warn(t);
 	text_say(lacking);

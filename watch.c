@@ -196,6 +196,7 @@ look(unsigned less)
 	w.table.left = UINT32_MAX;
 	if (!w.table.live)
 		return;
+	w.table.style.colour = t.colour;
 	w.table.columns = t.columns ? t.columns : 80;
 	w.table.left = rows > less + 2 ? rows - less : 2;
 }

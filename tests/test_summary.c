@@ -186,6 +186,51 @@ test_live(void)
 	CHECK(strchr(text, '\n') == strrchr(text, '\n'), "live: one line of room, one line");
 }
 
+/* The text without its escape sequences. */
+static const char *
+plain(const char *text)
+{
+	static char out[1 << 16];
+	char *end = out;
+
+	for (; *text && end < out + sizeof(out) - 1; text++) {
+		if (*text != '\33')
+			*end++ = *text;
+		else
+			while (*text != 'm')
+				text++;
+	}
+	*end = '\0';
+	return out;
+}
+
+/* Colours change nothing else: not the columns, and no sequence is cut. */
+static void
+test_colour(void)
+{
+	static char without[1 << 16];
+
+	for (unsigned columns = 1; columns <= 140; columns++) {
+		struct summary s = make(OPTIONS_AS_TEXT, 5);
+		const char *text;
+
+		s.columns = columns;
+		snprintf(without, sizeof(without), "%s", print(&s));
+		s = make(OPTIONS_AS_TEXT, 5);
+		s.columns = columns;
+		s.style.colour = true;
+		text = print(&s);
+		if (columns % 20 == 0 || strcmp(plain(text), without) != 0)
+			CHECK_STR(plain(text), without, "colour: %u columns", columns);
+		if (columns != 100)
+			continue;
+		CHECK(strstr(text, "\33[1mTCP_OVERWINDOW\33[0m "), "colour: a reason is bold");
+		CHECK(strstr(text, "\33[32mESTABLISHED\33[0m "), "colour: ESTABLISHED is green");
+		CHECK(strstr(text, "\33[35mLISTEN     \33[0m "), "colour: LISTEN is magenta");
+		CHECK(!strchr(without, '\33'), "colour: none when it is not asked for");
+	}
+}
+
 static void
 test_json(void)
 {
@@ -363,6 +408,7 @@ main(void)
 	test_explained();
 	test_width();
 	test_live();
+	test_colour();
 	test_json();
 	test_prometheus();
 	test_hostile();
