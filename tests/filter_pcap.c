@@ -33,6 +33,7 @@ enum { PACKETS = 48, TEXT = 1024 };
 /* ---- random things ---- */
 
 static uint64_t seed;
+static bool has_services; /* libpcap has names of ports from /etc/services */
 
 static unsigned
 below(unsigned limit)
@@ -284,7 +285,7 @@ say_value(struct text *t, enum kind kind, unsigned family)
 			return;
 		}
 		inet_ntop(AF_INET, v4[a % 8], word, sizeof(word));
-	} else if (kind == IS_PORT && chance(20)) {
+	} else if (kind == IS_PORT && has_services && chance(20)) {
 		strcpy(word, chance(50) ? "http" : chance(50) ? "https" : "ssh");
 	} else if (kind == IS_PORT || chance(10)) {
 		snprintf(word, sizeof(word), "%u", chance(80) ? a : below(65536));
@@ -610,6 +611,7 @@ main(int argc, char **argv)
 	unsigned count = argc > 2 ? (unsigned)atoi(argv[2]) : 3000, from;
 	bool use_kernel;
 
+	has_services = getservbyname("https", "tcp");
 	from = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 0) : 0x5eed;
 	seed = from * 0x9e3779b97f4a7c15u + 1;
 	for (unsigned i = 0; i < PACKETS; i++) {
