@@ -47,12 +47,6 @@ struct line {
 	char    end[2][END_MOST];
 };
 
-static size_t
-finish(const struct out *o, const char *buf)
-{
-	return o->cut ? 0 : (size_t)(o->at - buf);
-}
-
 /* "2026-11-23T13:05:22" in UTC, or the time of day alone in a zone. */
 static void
 fill_clock(struct out *o, uint64_t second, bool date, const struct zone *zone)
@@ -116,9 +110,19 @@ put_since_start(struct out *o, uint64_t time)
 	put_digits(o, time % SECOND / 1000, 10, 6);
 }
 
-/* "name+0x1f4 [module]", or "0xffffffff81234567" without a name. */
-static void
-put_frame(struct out *o, const struct frame *f, bool json)
+void
+format_time(struct out *o, uint64_t time, uint64_t since_start, const struct format_style *style)
+{
+	if (style->json)
+		put_utc(o, time, style);
+	else if (style->since_start)
+		put_since_start(o, since_start);
+	else
+		put_clock(o, time / SECOND, style);
+}
+
+void
+format_frame(struct out *o, const struct frame *f, bool json)
 {
 	if (!f->name) {
 		put_text(o, "0x");
@@ -156,9 +160,8 @@ put_end_text(struct out *o, const struct drop *d, bool source)
 		put_char(o, '-');
 }
 
-/* A name; its number when it has none; "-" when there is not even that. */
-static void
-put_name_text(struct out *o, const char *name, bool known, uint32_t number)
+void
+format_name(struct out *o, const char *name, bool known, uint32_t number)
 {
 	if (!known)
 		put_char(o, '-');
@@ -184,10 +187,7 @@ put_column(struct out *o, enum column column, const struct format_style *style,
 
 	switch (column) {
 	case TIME:
-		if (style->since_start)
-			put_since_start(o, d->since_start);
-		else
-			put_clock(o, d->time / SECOND, style);
+		format_time(o, d->time, d->since_start, style);
 		break;
 	case PID:
 		put_number(o, d->pid);
@@ -201,7 +201,7 @@ put_column(struct out *o, enum column column, const struct format_style *style,
 			put_bytes(o, l->end[end], l->length[end]);
 		break;
 	case STATE:
-		put_name_text(o, d->state_name, d->state, d->state);
+		format_name(o, d->state_name, d->state, d->state);
 		break;
 	case FLAGS:
 		if (d->has_tcp)
@@ -216,7 +216,7 @@ put_column(struct out *o, enum column column, const struct format_style *style,
 			put_char(o, '-');
 		break;
 	case REASON:
-		put_name_text(o, d->reason_name, d->has_reason, d->reason);
+		format_name(o, d->reason_name, d->has_reason, d->reason);
 		break;
 	}
 }
@@ -384,7 +384,7 @@ put_comment(struct out *o, const struct format_style *style, const struct drop *
 	}
 	put_text(o, "\nlocation=");
 	if (d->location.address)
-		put_frame(o, &d->location, false);
+		format_frame(o, &d->location, false);
 	else
 		put_char(o, '-');
 	put_char(o, '\n');
@@ -403,7 +403,7 @@ put_drop_text(struct out *o, const struct format_style *style, const struct drop
 		return;
 	for (uint32_t i = 0; i < d->frames && i < DROP_FRAMES; i++) {
 		put_char(o, '\t');
-		put_frame(o, &d->stack[i], false);
+		format_frame(o, &d->stack[i], false);
 		put_char(o, '\n');
 	}
 	put_char(o, '\n');
@@ -508,7 +508,7 @@ put_frames_json(struct out *o, const struct drop *d)
 {
 	for (uint32_t i = 0; i < d->frames && i < DROP_FRAMES; i++) {
 		put_text(o, i ? "\",\"" : "[\"");
-		put_frame(o, &d->stack[i], true);
+		format_frame(o, &d->stack[i], true);
 	}
 	put_text(o, "\"]");
 }
@@ -532,7 +532,7 @@ put_value(struct out *o, enum kind kind, const void *field, const struct drop *d
 	case NAME:      put_escaped(o, *(const char *const *)field, FORMAT_NAME, true); break;
 	case ADDRESS:   put_address(o, d->ip, field); break;
 	case TCP_FLAGS: put_flags(o, d->flags); break;
-	case FRAME:     put_frame(o, field, true); break;
+	case FRAME:     format_frame(o, field, true); break;
 	case OWNED_BY:
 		put_char(o, '{');
 		put_keys(o, owner_keys, OWNER_KEYS, *(const void *const *)field, style);
@@ -590,7 +590,7 @@ format_header(char *buf, size_t size, const struct format_style *style)
 	if (style->json)
 		return 0;
 	put_columns(&o, style, NULL);
-	return finish(&o, buf);
+	return put_finish(&o, buf);
 }
 
 size_t
@@ -602,7 +602,7 @@ format_drop(char *buf, size_t size, const struct format_style *style, const stru
 		put_drop_json(&o, style, d);
 	else
 		put_drop_text(&o, style, d);
-	return finish(&o, buf);
+	return put_finish(&o, buf);
 }
 
 static void
@@ -624,7 +624,7 @@ format_lost(char *buf, size_t size, const struct format_style *style, uint64_t t
 	put_utc(&o, time, style);
 	put_count(&o, "\",\"count\":", count);
 	put_text(&o, "}\n");
-	return finish(&o, buf);
+	return put_finish(&o, buf);
 }
 
 size_t
@@ -641,10 +641,8 @@ format_end(char *buf, size_t size, const struct format_style *style, uint64_t ti
 	put_count(&o, ",\"shown\":", shown);
 	put_count(&o, ",\"lost\":", lost);
 	put_text(&o, "}\n");
-	return finish(&o, buf);
+	return put_finish(&o, buf);
 }
-
-/* ---- for a summary ---- */
 
 static const struct key summary_keys[] = {
 	{ "time",        UTC,       0,               AT(time) },
@@ -660,27 +658,4 @@ void
 format_keys(struct out *o, const struct format_style *style, const struct drop *d)
 {
 	put_keys(o, summary_keys, sizeof(summary_keys) / sizeof(summary_keys[0]), d, style);
-}
-
-void
-format_name(struct out *o, const char *name, bool known, uint32_t number)
-{
-	put_name_text(o, name, known, number);
-}
-
-void
-format_frame(struct out *o, const struct frame *f)
-{
-	put_frame(o, f, false);
-}
-
-void
-format_time(struct out *o, uint64_t time, uint64_t since_start, const struct format_style *style)
-{
-	if (style->json)
-		put_utc(o, time, style);
-	else if (style->since_start)
-		put_since_start(o, since_start);
-	else
-		put_clock(o, time / SECOND, style);
 }

@@ -64,12 +64,16 @@ size_t format_lost(char *buf, size_t size, const struct format_style *, uint64_t
 size_t format_end(char *buf, size_t size, const struct format_style *, uint64_t time,
                   uint64_t seen, uint64_t shown, uint64_t lost);
 
-/* Pieces of a drop for a summary, as its text has them: a reason or state, a frame, a time. */
+/*
+ * Pieces of a drop, for a summary too. A name as text has it: its number when it
+ * has none, "-" when there is not even that. "name+0x1f4 [module]", or
+ * "0xffffffff81234567" without a name. The time in the way of the style.
+ */
 void format_name(struct out *, const char *name, bool known, uint32_t number);
-void format_frame(struct out *, const struct frame *);
+void format_frame(struct out *, const struct frame *, bool json);
 void format_time(struct out *, uint64_t time, uint64_t since_start, const struct format_style *);
 
-/* And as JSON has them: its keys from "time" to "port", which is sport, without braces. */
+/* JSON keys from "time" to "port", which is sport, without braces. */
 void format_keys(struct out *, const struct format_style *, const struct drop *);
 
 #endif

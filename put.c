@@ -30,6 +30,12 @@ static const struct range combining[] = {
 
 #define IS_AMONG(point, ranges) is_among(point, ranges, sizeof(ranges) / sizeof(ranges[0]))
 
+size_t
+put_finish(const struct out *o, const char *buf)
+{
+	return o->cut ? 0 : (size_t)(o->at - buf);
+}
+
 /* The pieces are so short that a call of memcpy() takes longer. */
 void
 put_bytes(struct out *o, const char *bytes, size_t n)

@@ -17,6 +17,9 @@ struct out {
 	bool  cut;  /* something did not fit */
 };
 
+/* How many bytes stand in buf, where it began; 0: they did not fit. */
+size_t put_finish(const struct out *, const char *buf);
+
 void put_bytes(struct out *, const char *bytes, size_t n);
 void put_char(struct out *, char c);
 void put_text(struct out *, const char *text);

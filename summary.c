@@ -176,7 +176,7 @@ put_value(struct out *o, enum column column, const struct summary *s, const stru
 	case REASON: put_reason(o, r); break;
 	case PLACE:
 		if (r->key.location)
-			format_frame(o, &r->place);
+			format_frame(o, &r->place, false);
 		else
 			put_char(o, '-');
 		break;
@@ -431,12 +431,6 @@ end_prometheus(struct out *o, const struct summary *s)
 
 /* ---- pieces ---- */
 
-static size_t
-finish(const struct out *o, const char *buf)
-{
-	return o->cut ? 0 : (size_t)(o->at - buf);
-}
-
 size_t
 summary_begin(char *buf, size_t size, struct summary *s)
 {
@@ -446,7 +440,7 @@ summary_begin(char *buf, size_t size, struct summary *s)
 		begin_text(&o, s);
 	else if (s->format == OPTIONS_AS_PROMETHEUS)
 		put_text(&o, begin_prometheus);
-	return finish(&o, buf);
+	return put_finish(&o, buf);
 }
 
 size_t
@@ -457,7 +451,7 @@ summary_rows(char *buf, size_t size, struct summary *s, unsigned *i)
 
 	if (s->format == OPTIONS_AS_PROMETHEUS) {
 		put_sample(&o, s, i);
-		return finish(&o, buf);
+		return put_finish(&o, buf);
 	}
 	++*i;
 	if (s->format == OPTIONS_AS_JSON) {
@@ -467,7 +461,7 @@ summary_rows(char *buf, size_t size, struct summary *s, unsigned *i)
 		if (s->explain)
 			explain_row(&o, s, row);
 	}
-	return finish(&o, buf);
+	return put_finish(&o, buf);
 }
 
 size_t
@@ -481,5 +475,5 @@ summary_end(char *buf, size_t size, struct summary *s)
 		end_prometheus(&o, s);
 	else if (s->live)
 		put_text(&o, "\33[J");
-	return finish(&o, buf);
+	return put_finish(&o, buf);
 }
