@@ -286,13 +286,12 @@ filter_place(struct builder *b)
 }
 
 static void
-read_place(struct builder *b)
+read_length(struct builder *b)
 {
 	EMIT(b, "length = skb->data + skb->len - network header",
 	     LOAD(BPF_DW, R1, SKB, SKB_DATA), LOAD(BPF_W, R2, SKB, SKB_LEN),
 	     ADD(R1, R2), LOAD(BPF_DW, R2, FP, SLOT(network)), SUB(R1, R2),
 	     STORE(BPF_W, FP, SLOT(event.length), R1));
-	EMIT_VALUES(b, STOREI(BPF_B, FP, SLOT(event.probe), b->p->index));
 }
 
 static void
@@ -385,10 +384,9 @@ make_key(struct builder *b)
 	     LOAD(BPF_DW, R1, FP, SLOT(event.location)), STORE(BPF_DW, FP, KEY(location), R1),
 	     LOAD(BPF_B, R1, FP, SLOT(event.state)), STORE(BPF_B, FP, KEY(state), R1),
 	     LOAD(BPF_B, R9, FP, SLOT(event.family)));
-	if (builder_given(b, b->p->probe->reason)) {
-		builder_reason(b, R1);
-		EMIT(b, NULL, STORE(BPF_W, FP, KEY(reason), R1), ORI(R9, SUMMARY_HAS_REASON));
-	}
+	if (builder_given(b, b->p->probe->reason))
+		EMIT(b, NULL, LOAD(BPF_W, R1, FP, SLOT(event.reason)),
+		     STORE(BPF_W, FP, KEY(reason), R1), ORI(R9, SUMMARY_HAS_REASON));
 	EMIT(b, NULL,
 	     LOAD(BPF_B, R1, FP, SLOT(event.tcp_bytes)), JEQI(R1, 0, NO_PORT),
 	     ORI(R9, SUMMARY_HAS_PORT),
@@ -433,7 +431,8 @@ count_drop(struct builder *b)
 static void
 tell_drop(struct builder *b)
 {
-	read_place(b);
+	read_length(b);
+	EMIT_VALUES(b, STOREI(BPF_B, FP, SLOT(event.probe), b->p->index));
 	read_comm(b);
 	read_packet(b);
 	send_event(b);
