@@ -6,23 +6,26 @@
 
 #include "terminal.h"
 
-/* https://no-color.org: any value but an empty one */
-static bool
-has_colour(void)
+static const char *
+get(const char *name)
 {
-	const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
+	const char *value = getenv(name);
 
-	return term && *term && strcmp(term, "dumb") != 0 && !(no && *no);
+	return value ? value : "";
 }
 
+/* NO_COLOR: https://no-color.org, any value but an empty one */
 struct terminal
 terminal_look(int fd)
 {
+	const char *term = get("TERM");
+	bool dumb = !*term || !strcmp(term, "dumb");
 	struct winsize size;
 
 	if (ioctl(fd, TIOCGWINSZ, &size) < 0)
 		return (struct terminal){ 0 };
 	return (struct terminal){
-		.is = true, .colour = has_colour(), .columns = size.ws_col, .rows = size.ws_row,
+		.is = true, .dumb = dumb, .colour = !dumb && !*get("NO_COLOR"),
+		.columns = size.ws_col, .rows = size.ws_row,
 	};
 }

@@ -7,7 +7,8 @@
 
 struct terminal {
 	bool     is;            /* false: a pipe, a file: the rest is 0 */
-	bool     colour;        /* not with NO_COLOR set, TERM=dumb or no TERM */
+	bool     dumb;          /* by TERM, or there is none: no escape sequences */
+	bool     colour;        /* not where it is dumb, nor with NO_COLOR set */
 	unsigned columns, rows; /* 0: the terminal does not say */
 };
 

@@ -8,7 +8,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -228,10 +227,9 @@ write_table(struct output *out, unsigned less)
 static bool
 is_live(void)
 {
-	const char *term = getenv("TERM");
+	struct terminal t = terminal_look(STDOUT_FILENO);
 
-	return w.table.format == OPTIONS_AS_TEXT && !w.file && term && strcmp(term, "dumb") != 0
-	       && terminal_look(STDOUT_FILENO).is;
+	return w.table.format == OPTIONS_AS_TEXT && !w.file && t.is && !t.dumb;
 }
 
 /* What is on the screen goes up, and stays where one can scroll back to it. */
