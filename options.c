@@ -81,6 +81,18 @@ options_row(unsigned index)
 	return index < ROWS ? &rows[index] : NULL;
 }
 
+bool
+options_writes_stdout(const struct options *o)
+{
+	return o->write && !strcmp(o->write, "-");
+}
+
+const char *
+options_file(const struct options *o)
+{
+	return options_writes_stdout(o) ? NULL : o->write;
+}
+
 /* One line, whatever was typed. */
 __attribute__((format(printf, 2, 3)))
 static int
@@ -435,7 +447,7 @@ check_summary(const struct reader *r)
 		            o->expression);
 	if (!o->summary && o->format)
 		return fail(r, "option '-f' needs '-s'");
-	if (!o->summary && o->json && o->write && !strcmp(o->write, "-"))
+	if (!o->summary && o->json && options_writes_stdout(o))
 		return exclude(r, "-j", "-w -", "write the packets to a file");
 	return 0;
 }

@@ -77,6 +77,10 @@ struct options_row {
 	uint64_t    max;
 };
 
+/* Does -w ask for standard output, or for a file of that name? NULL: for none. */
+bool        options_writes_stdout(const struct options *);
+const char *options_file(const struct options *);
+
 /* The row at index, in the order of the usage text; NULL behind the last. */
 const struct options_row *options_row(unsigned index);
 

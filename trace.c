@@ -120,9 +120,8 @@ wants_progress(const struct options *o)
 {
 	bool terminal = terminal_look(STDOUT_FILENO).is;
 	bool file = lseek(STDOUT_FILENO, 0, SEEK_CUR) >= 0;
-	bool written = o->write && strcmp(o->write, "-") != 0;
 
-	return (o->summary ? !terminal || written
+	return (o->summary ? !terminal || options_file(o)
 	                   : o->quiet && (file || (o->write && terminal)))
 	       && terminal_look(STDERR_FILENO).columns > PROGRESS_COLUMNS;
 }
@@ -184,7 +183,7 @@ summarize(const struct run *run, struct end *end)
 	return failed;
 }
 
-static int
+static void
 show(const struct run *run, struct end *end)
 {
 	const struct options *o = run->options;
@@ -204,7 +203,6 @@ show(const struct run *run, struct end *end)
 		                                s.lost));
 	output_flush(run->out);
 	*end = (struct end){ .drops = s.shown, .lost = s.lost, .limited = s.ended };
-	return 0;
 }
 
 /* Opens all there is to open; 0, or -1 and the tracer knows why. */
@@ -215,10 +213,12 @@ start(struct run *run, const char *application)
 	struct tracer *t = run->tracer;
 	char lacking[512] = "";
 
+	if (learn_kernel(t, o))
+		return -1;
 	if (o->owner)
 		owner_open(lacking, sizeof(lacking)); /* takes its time: nothing is traced yet */
 	/* an old file of packets is emptied last, when nothing else can fail */
-	if (learn_kernel(t, o) || tracer_open(t) || tracer_start(t)
+	if (tracer_open(t) || tracer_start(t)
 	    || capture_open(&capture, o->summary ? NULL : o->write, application, t->error,
 	                    sizeof(t->error)))
 		return -1;
@@ -235,10 +235,10 @@ trace(struct tracer *t, struct output *out, const struct options *o, const char 
 {
 	struct run run = {
 		.options = o, .tracer = t, .out = out, .signals = trace_catch_signals(o),
-		.packets = o->write && !o->summary && !strcmp(o->write, "-"),
+		.packets = !o->summary && options_writes_stdout(o),
 	};
 	struct end end;
-	int failed;
+	int failed = 0;
 
 	if (run.packets && terminal_look(STDOUT_FILENO).is) {
 		text_say("option '-w -': standard output is a terminal: expected a pipe or a file");
@@ -255,7 +255,10 @@ trace(struct tracer *t, struct output *out, const struct options *o, const char 
 	tally_start(&tally);
 	progress.on = wants_progress(o);
 	tell_start(t);
-	failed = o->summary ? summarize(&run, &end) : show(&run, &end);
+	if (o->summary)
+		failed = summarize(&run, &end);
+	else
+		show(&run, &end);
 	tell_end(t, &end);
 	failed |= capture_end(&capture, run.start + run.to_wall, nanos(CLOCK_REALTIME));
 	tracer_close(t);

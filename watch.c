@@ -271,7 +271,7 @@ open_table(const struct watch *run)
 	};
 	s->explain = o->verbose;
 	w.changes = -1;
-	w.file = o->write && strcmp(o->write, "-") != 0 ? o->write : NULL;
+	w.file = options_file(o);
 	s->live = is_live();
 	w.room = tracer_rows(run->tracer);
 	w.rows = memory_resize(NULL, w.room * (sizeof(*w.rows) + 2 * sizeof(*w.known)));
