@@ -69,8 +69,7 @@ whole(const char *paragraph, size_t *size)
 static const char *
 bare(const char *name, size_t *n)
 {
-	if (!strncasecmp(name, NAMES_PREFIX, sizeof(NAMES_PREFIX) - 1))
-		name += sizeof(NAMES_PREFIX) - 1;
+	name = names_bare(name);
 	*n = text_until(name, "+. ");
 	return name;
 }

@@ -146,7 +146,7 @@ static int
 name_reason(struct tracer *t, struct filter_node *n)
 {
 	const char *end;
-	char name[SUBSYSTEMS_NAME + 16]; /* room for SKB_DROP_REASON_ */
+	char name[SUBSYSTEMS_NAME + sizeof(NAMES_PREFIX)];
 	int64_t number;
 	uint32_t code;
 

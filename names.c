@@ -27,8 +27,8 @@ enum {
 	NAMES_LONGEST = 64,
 };
 
-static const char *
-without_prefix(const char *name)
+const char *
+names_bare(const char *name)
 {
 	size_t n = sizeof(NAMES_PREFIX) - 1;
 
@@ -187,7 +187,7 @@ names_reason(const struct names *names, uint32_t reason)
 int
 names_reason_code(const struct names *names, const char *name, uint32_t *code)
 {
-	name = without_prefix(name);
+	name = names_bare(name);
 	for (uint32_t i = 0; i < NAMES_REASONS; i++) {
 		if (names->at[i] && !strncasecmp(names->text + names->at[i], name, NAMES_LONGEST)) {
 			*code = i;

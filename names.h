@@ -42,6 +42,9 @@ int names_builtin(struct names *names, uint32_t version_code);
 
 void names_free(struct names *names);
 
+/* The name without SKB_DROP_REASON_ in any case, if it begins so. */
+const char *names_bare(const char *name);
+
 /* Without SKB_DROP_REASON_. NULL: not known, and reasons of subsystems, which
  * have a number in the high 16 bits. */
 const char *names_reason(const struct names *names, uint32_t reason);

@@ -147,10 +147,7 @@ fail_device(const struct process *p, const char *name, int error, char *err, siz
 	            : text_error(-error), remedy(error));
 	if (error == -ENODEV)
 		list_devices(p, err, size);
-	/* what was typed, and what a device is called, may have control characters */
-	for (char *c = err; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = '?';
+	text_clean(err); /* as what was typed, and what a device is called */
 	return -1;
 }
 

@@ -103,9 +103,8 @@ fail(const struct reader *r, const char *format, ...)
 	va_start(ap, format);
 	text_vformat(r->err, r->size, format, ap);
 	va_end(ap);
-	for (char *c = r->err; r->size && *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
-			*c = '?';
+	if (r->size)
+		text_clean(r->err);
 	return -1;
 }
 

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <unistd.h>
 
+#include "nanos.h"
 #include "progress.h"
 #include "text.h"
 
-enum {
-	SECOND = 1000000000,
-	PAUSE  = SECOND / 4,
-};
+enum { PAUSE = NANOS_SECOND / 4 };
 
 /* No escape sequences: any terminal can do it. */
 static void
@@ -23,9 +21,11 @@ take_rate(struct progress *p, uint64_t now, uint64_t drops)
 {
 	uint64_t time = now - p->since;
 
-	if (time < SECOND)
+	if (time < NANOS_SECOND)
 		return;
-	p->rate = time < 3ull * SECOND ? (uint32_t)((drops - p->before) * SECOND / time) : 0;
+	p->rate = 0;
+	if (time < 3ull * NANOS_SECOND)
+		p->rate = (uint32_t)((drops - p->before) * NANOS_SECOND / time);
 	p->since = now;
 	p->before = drops;
 }
@@ -57,7 +57,7 @@ progress_update(struct progress *p, uint64_t now, uint64_t drops, uint64_t lost)
 int64_t
 progress_wait(const struct progress *p)
 {
-	return p->late ? PAUSE : p->rate ? SECOND : -1;
+	return p->late ? PAUSE : p->rate ? NANOS_SECOND : -1;
 }
 
 void

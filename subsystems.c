@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "kallsyms.h"
+#include "names.h"
 #include "peek.h"
 #include "subsystems.h"
 
@@ -85,8 +86,7 @@ subsystems_code(struct subsystems *s, int32_t helper, const char *name, uint32_t
 	char known[SUBSYSTEMS_NAME];
 	struct list list;
 
-	if (!strncasecmp(name, "SKB_DROP_REASON_", 16))
-		name += 16;
+	name = names_bare(name);
 	for (uint32_t i = 0; find_table(s) && i < SUBSYSTEMS; i++) {
 		uint64_t count = read_list(s, helper, i, &list);
 

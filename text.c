@@ -183,6 +183,14 @@ text_say(const char *lines)
 	}
 }
 
+void
+text_clean(char *line)
+{
+	for (; *line; line++)
+		if ((unsigned char)*line < ' ' || *line == 0x7f)
+			*line = '?';
+}
+
 size_t
 text_until(const char *s, const char *stops)
 {

@@ -22,6 +22,9 @@ int text_vformat(char *buf, size_t size, const char *format, va_list arguments);
 __attribute__((format(printf, 2, 3)))
 int text_write(int fd, const char *format, ...);
 
+/* Makes one line of what others chose: control characters become '?'. */
+void text_clean(char *line);
+
 /* Each line of it to standard error, as a message of ours. */
 void text_say(const char *lines);
 
