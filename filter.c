@@ -141,6 +141,7 @@ range(struct filter *f, enum filter_kind kind, uint32_t low, uint32_t high)
 	f->node[i].low = low;
 	f->node[i].high = high;
 	f->has_state |= kind == FILTER_STATE;
+	f->has_reason |= kind == FILTER_REASON_NAME;
 	return i;
 }
 
@@ -444,7 +445,7 @@ filter_parse(struct filter *f, const char *text, char *err, size_t size)
 
 	f->text = text;
 	f->count = f->root = 0;
-	f->has_state = false;
+	f->has_state = f->has_reason = false;
 	if (text)
 		next(&p);
 	if (p.length)

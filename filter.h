@@ -43,6 +43,7 @@ struct filter {
 	uint16_t    count;      /* the last of node[] in use; the first is none */
 	uint16_t    root;       /* 0: everything passes */
 	bool        has_state;
+	bool        has_reason; /* by name or number, which the kernel is to tell of */
 	struct filter_node node[FILTER_NODES];
 };
 

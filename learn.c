@@ -118,7 +118,7 @@ learn_consumed(struct tracer *t)
 	const char *name;
 
 	t->has_consumed = t->has_names && names_consumed(&t->names, &t->consumed);
-	if (t->has_names || t->version < KERNEL_VERSION(5, 17, 0) || t->options->dump)
+	if (t->has_names || t->version < KERNEL_VERSION(5, 17, 0))
 		return;
 	name = subsystems_name(&t->subsystems, t->read, 1);
 	t->has_consumed = name && !strcmp(name, "CONSUMED");
@@ -217,7 +217,8 @@ learn_kernel(struct tracer *t, const struct options *o)
 		ask_offsets(t);
 		t->reads_memory = ask_netns(t) || t->version < KERNEL_VERSION(5, 8, 0);
 	}
-	learn_reasons(t);
+	if (!o->dump || t->expression.has_reason)
+		learn_reasons(t);
 	if (!o->dump)
 		learn_consumed(t);
 	t->usage = o->offsets

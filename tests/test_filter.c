@@ -190,9 +190,11 @@ test_trees(void)
 		CHECK_STR(parse(trees[i].text), trees[i].want, "tree: %s", trees[i].text);
 	CHECK(!filter_parse(&filter, NULL, NULL, 0) && !filter.root, "tree: no text");
 	parse("port 80");
-	CHECK(!filter.has_state, "no state asked for");
+	CHECK(!filter.has_state && !filter.has_reason, "no state or reason asked for");
 	parse("port 80 or not state listen");
 	CHECK(filter.has_state, "a state asked for");
+	parse("host 10.0.0.1 or not reason XDP");
+	CHECK(filter.has_reason, "a reason asked for");
 }
 
 /* The second line is the text, the third has '^' under what is wrong. */
